@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What one node's core says to another's.
+///
+/// The transport checks cluster, group, node and storage id of the sender before the core sees a message, and a
+/// `MessageHeader` carries them in every frame.
+package enum Message: Hashable, Sendable {
+    case preVote(VoteRequest)
+    case preVoteReply(PreVoteReply)
+    case requestVote(VoteRequest)
+    case requestVoteReply(RequestVoteReply)
+    case appendEntries(AppendEntries)
+    case appendEntriesReply(AppendEntriesReply)
+}
+
+/// Who says a message, to whom, in which group of which cluster.
+package struct MessageHeader: Hashable, Sendable {
+    package let cluster: ClusterID
+    package let group: GroupID
+    package let from: NodeID
+    package let fromStorage: StorageID
+    package let to: NodeID
+
+    package init(cluster: ClusterID, group: GroupID, from: NodeID, fromStorage: StorageID, to: NodeID) {
+        self.cluster = cluster
+        self.group = group
+        self.from = from
+        self.fromStorage = fromStorage
+        self.to = to
+    }
+}
+
+/// A candidate asks for a vote (Raft paper, section 5.2), or a follower asks whether it would get one
+/// (Ongaro's thesis, section 9.6).
+package struct VoteRequest: Hashable, Sendable {
+    /// The term of the candidacy; in a PreVote the one that it would have.
+    package let term: Term
+    package let lastLogIndex: LogIndex
+    package let lastLogTerm: Term
+    /// The leader of the term before asked for this candidacy, so a voter need not protect that leader
+    /// (Ongaro's thesis, section 4.2.3).
+    package let isLeadershipTransfer: Bool
+
+    package init(term: Term, lastLogIndex: LogIndex, lastLogTerm: Term, isLeadershipTransfer: Bool) {
+        self.term = term
+        self.lastLogIndex = lastLogIndex
+        self.lastLogTerm = lastLogTerm
+        self.isLeadershipTransfer = isLeadershipTransfer
+    }
+}
+
+package struct PreVoteReply: Hashable, Sendable {
+    /// The voter's current term.
+    package let term: Term
+    /// The term that was asked about.
+    package let candidacyTerm: Term
+    package let isGranted: Bool
+
+    package init(term: Term, candidacyTerm: Term, isGranted: Bool) {
+        self.term = term
+        self.candidacyTerm = candidacyTerm
+        self.isGranted = isGranted
+    }
+}
+
+package struct RequestVoteReply: Hashable, Sendable {
+    package let term: Term
+    package let isGranted: Bool
+
+    package init(term: Term, isGranted: Bool) {
+        self.term = term
+        self.isGranted = isGranted
+    }
+}
+
+/// Entries to follow `prevLogIndex`; without entries it is the heartbeat (Raft paper, figure 2).
+package struct AppendEntries: Hashable, Sendable {
+    package let term: Term
+    package let prevLogIndex: LogIndex
+    package let prevLogTerm: Term
+    package let entries: [Entry]
+    package let leaderCommit: LogIndex
+    /// The latest round of reads that the leader has begun. The reply echoes it (Raft paper, section 8; Ongaro's
+    /// thesis, section 6.4).
+    package let readRound: UInt64
+
+    package init(
+        term: Term, prevLogIndex: LogIndex, prevLogTerm: Term, entries: [Entry], leaderCommit: LogIndex,
+        readRound: UInt64
+    ) {
+        self.term = term
+        self.prevLogIndex = prevLogIndex
+        self.prevLogTerm = prevLogTerm
+        self.entries = entries
+        self.leaderCommit = leaderCommit
+        self.readRound = readRound
+    }
+}
+
+package struct AppendEntriesReply: Hashable, Sendable {
+    package enum Outcome: Hashable, Sendable {
+        /// The follower's log on its disk matches the leader's through `matchIndex`.
+        case success(matchIndex: LogIndex)
+        /// The follower has no entry of `prevLogTerm` at `rejectedIndex`. The leader goes on at or before
+        /// `conflictIndex`: the first index of `conflictTerm` in the follower's log, or the one behind its last entry
+        /// (Raft paper, end of section 5.3).
+        case conflict(rejectedIndex: LogIndex, conflictTerm: Term?, conflictIndex: LogIndex)
+        /// The sender's term is over: it is no leader any more.
+        case staleTerm
+    }
+
+    package let term: Term
+    package let outcome: Outcome
+    /// The `readRound` of the request.
+    package let readRound: UInt64
+
+    package init(term: Term, outcome: Outcome, readRound: UInt64) {
+        self.term = term
+        self.outcome = outcome
+        self.readRound = readRound
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An entry's place and term, without its content.
+package struct LogPosition: Hashable, Sendable {
+    package let index: LogIndex
+    package let term: Term
+
+    package init(index: LogIndex, term: Term) {
+        self.index = index
+        self.term = term
+    }
+
+    /// The place before the first entry of a log that was never compacted.
+    package static let zero = LogPosition(index: .zero, term: .zero)
+}
+
+/// What a node's log holds when it starts: valid, contiguous, complete.
+package struct RecoveredLog: Hashable, Sendable {
+    package let hardState: HardState
+    /// What the first entry follows: zero, or the last entry that a snapshot replaces.
+    package let base: LogPosition
+    package let entries: [Entry]
+
+    package init(hardState: HardState, base: LogPosition, entries: [Entry]) {
+        self.hardState = hardState
+        self.base = base
+        self.entries = entries
+    }
+
+    /// The log of a node that has just been initialised.
+    package static let empty = RecoveredLog(hardState: .initial, base: .zero, entries: [])
+}
+
+/// What was read from a node's disk, unjudged. A real disk and a modelled one both give this.
+package struct StoredLog: Hashable, Sendable {
+    /// The row of the hard state. It also says how far the log must reach, so that a missing tail shows.
+    package struct HardStateRow: Hashable, Sendable {
+        package var isIntact: Bool
+        package var hardState: HardState
+        package var base: LogPosition
+        package var lastIndex: LogIndex
+
+        package init(isIntact: Bool, hardState: HardState, base: LogPosition, lastIndex: LogIndex) {
+            self.isIntact = isIntact
+            self.hardState = hardState
+            self.base = base
+            self.lastIndex = lastIndex
+        }
+    }
+
+    /// A row of entries.
+    package struct BatchRow: Hashable, Sendable {
+        /// The row's checksum matches and its bytes decode.
+        package var isIntact: Bool
+        package var first: LogIndex
+        package var last: LogIndex
+        package var entries: [Entry]
+
+        package init(isIntact: Bool, first: LogIndex, last: LogIndex, entries: [Entry]) {
+            self.isIntact = isIntact
+            self.first = first
+            self.last = last
+            self.entries = entries
+        }
+    }
+
+    package var hardState: HardStateRow?
+    /// In order of their first index.
+    package var batches: [BatchRow]
+
+    package init(hardState: HardStateRow?, batches: [BatchRow]) {
+        self.hardState = hardState
+        self.batches = batches
+    }
+}
+
+/// Why a stored log must not be started from: it isn't what this node wrote and synced.
+package enum Rot: Error, Hashable, Sendable {
+    /// The row of term and vote is missing or damaged: the node can't know what it promised, and comes back only as a
+    /// new member.
+    case hardStateMissing
+    case hardStateDamaged
+    /// A row's checksum doesn't match, or its bytes don't decode.
+    case batchDamaged(first: LogIndex, last: LogIndex)
+    /// A row's own range isn't that of its entries.
+    case batchMislabelled(first: LogIndex, last: LogIndex)
+    /// Entries are missing or stand twice: the next row should begin at `expected`.
+    case gap(expected: LogIndex, found: LogIndex)
+    /// The log ends before the index that was synced with the hard state, or behind it.
+    case wrongEnd(expected: LogIndex, found: LogIndex)
+    /// Terms go back along the log, or beyond the current term.
+    case termOutOfOrder(at: LogIndex, term: Term)
+}
+
+/// The rules of recovery: what a valid log on disk is (Docs/architecture.md, "The log in SQLite"). The store of a real
+/// disk and the simulator's disk both obey them.
+package enum Recovery {
+    /// Judges what was stored.
+    /// - Returns: the log to start from.
+    /// - Throws: what is wrong with it. The node must then neither vote nor acknowledge.
+    package static func recover(_ stored: StoredLog) throws(Rot) -> RecoveredLog {
+        guard let row = stored.hardState else { throw .hardStateMissing }
+        guard row.isIntact else { throw .hardStateDamaged }
+        var end = row.base
+        var entries: [Entry] = []
+        for batch in stored.batches {
+            guard batch.isIntact else { throw .batchDamaged(first: batch.first, last: batch.last) }
+            guard batch.entries.first?.index == batch.first, batch.entries.last?.index == batch.last else {
+                throw .batchMislabelled(first: batch.first, last: batch.last)
+            }
+            for entry in batch.entries {
+                guard entry.index == end.index.next() else {
+                    throw .gap(expected: end.index.next(), found: entry.index)
+                }
+                guard entry.term >= end.term, entry.term <= row.hardState.currentTerm, entry.term > .zero else {
+                    throw .termOutOfOrder(at: entry.index, term: entry.term)
+                }
+                end = LogPosition(index: entry.index, term: entry.term)
+            }
+            entries.append(contentsOf: batch.entries)
+        }
+        guard end.index == row.lastIndex else { throw .wrongEnd(expected: row.lastIndex, found: end.index) }
+        return RecoveredLog(hardState: row.hardState, base: row.base, entries: entries)
+    }
+}
