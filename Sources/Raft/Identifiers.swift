@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A Raft term: a logical clock that only moves forward (Raft paper, section 5.1).
-package struct Term: RawRepresentable, Hashable, Comparable, Sendable {
+package struct Term: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     package let rawValue: UInt64
+    package var description: String { String(self.rawValue) }
     package init(rawValue: UInt64) { self.rawValue = rawValue }
     /// The term before any election. No log entry carries it.
     package static let zero = Term(rawValue: 0)
@@ -12,8 +13,9 @@ package struct Term: RawRepresentable, Hashable, Comparable, Sendable {
 }
 
 /// The position of an entry in the log. The first entry has index 1 (Raft paper, figure 2).
-package struct LogIndex: RawRepresentable, Hashable, Comparable, Sendable {
+package struct LogIndex: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     package let rawValue: UInt64
+    package var description: String { String(self.rawValue) }
     package init(rawValue: UInt64) { self.rawValue = rawValue }
     /// The position before the first entry.
     package static let zero = LogIndex(rawValue: 0)

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Leader election (Raft paper, section 5.2) with PreVote (Ongaro's thesis, section 9.6) and CheckQuorum (section 6.2).
+extension RaftCore {
+    var leaderID: NodeID? {
+        switch self.role {
+        case .follower(let leaderID): leaderID
+        case .preCandidate, .candidate: nil
+        case .leader: self.configuration.nodeID
+        }
+    }
+
+    // MARK: Standing for election
+
+    /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.
+    mutating func startPreVote() {
+        self.role = .preCandidate(granted: [self.configuration.nodeID])
+        self.setElectionDeadline(
+            in: self.isLeaderGone ? self.configuration.lostLeaderRetry : self.configuration.electionTimeout)
+        guard self.quorum > 1 else { return self.startElection() }
+        let request = self.voteRequest(term: self.currentTerm.next())
+        for peer in self.peers { self.send(.preVote(request), to: peer) }
+    }
+
+    private mutating func startElection() {
+        self.setHardState(HardState(currentTerm: self.currentTerm.next(), votedFor: self.configuration.nodeID))
+        self.role = .candidate(granted: [self.configuration.nodeID])
+        self.setElectionDeadline(
+            in: self.isLeaderGone ? self.configuration.lostLeaderRetry : self.configuration.electionTimeout)
+        guard self.quorum > 1 else { return self.becomeLeader() }
+        // The request says that this node voted for itself: it leaves when that is on disk.
+        let request = self.voteRequest(term: self.currentTerm)
+        for peer in self.peers { self.sendWhenDurable(.requestVote(request), to: peer) }
+    }
+
+    private func voteRequest(term: Term) -> VoteRequest {
+        VoteRequest(
+            term: term, lastLogIndex: self.log.lastIndex, lastLogTerm: self.log.lastTerm, isLeadershipTransfer: false)
+    }
+
+    mutating func handle(_ reply: PreVoteReply, from voter: NodeID) {
+        if reply.term > self.currentTerm { return self.becomeFollower(term: reply.term, leaderID: nil) }
+        guard case .preCandidate(var granted) = self.role, reply.isGranted,
+            reply.candidacyTerm == self.currentTerm.next()
+        else { return }
+        granted.insert(voter)
+        self.role = .preCandidate(granted: granted)
+        if granted.count >= self.quorum { self.startElection() }
+    }
+
+    mutating func handle(_ reply: RequestVoteReply, from voter: NodeID) {
+        if reply.term > self.currentTerm { return self.becomeFollower(term: reply.term, leaderID: nil) }
+        guard case .candidate(var granted) = self.role, reply.isGranted, reply.term == self.currentTerm else { return }
+        granted.insert(voter)
+        self.role = .candidate(granted: granted)
+        if granted.count >= self.quorum { self.becomeLeader() }
+    }
+
+    private mutating func becomeLeader() {
+        let first = self.log.lastIndex.next()
+        self.role = .leader(
+            LeaderState(
+                progress: self.peers.map { _ in Progress(nextIndex: first, now: self.now) }, firstIndex: first,
+                heartbeatDeadline: self.now,
+                quorumDeadline: self.now.advanced(byNanoseconds: self.configuration.electionTimeout.upperBound)))
+        self.isLeaderGone = false
+        // An entry of its own lets it commit what it found (Raft paper, sections 5.4.2 and 8).
+        self.log.append(Entry(index: first, term: self.currentTerm, kind: .leaderStart, payload: []))
+    }
+
+    // MARK: Voting
+
+    mutating func handlePreVote(_ request: VoteRequest, from candidate: NodeID) {
+        let isGranted =
+            request.term > self.currentTerm && self.mayReplaceLeader(request)
+            && self.log.isUpToDate(LogPosition(index: request.lastLogIndex, term: request.lastLogTerm))
+        let reply = PreVoteReply(term: self.currentTerm, candidacyTerm: request.term, isGranted: isGranted)
+        // It promises nothing but that this term was reached.
+        if self.isHardStateDurable {
+            self.send(.preVoteReply(reply), to: candidate)
+        } else {
+            self.sendWhenDurable(.preVoteReply(reply), to: candidate)
+        }
+    }
+
+    mutating func handleRequestVote(_ request: VoteRequest, from candidate: NodeID) {
+        // A voter that hears its leader neither votes nor takes the new term, so that one bad link deposes nobody.
+        guard request.term <= self.currentTerm || self.mayReplaceLeader(request) else {
+            return self.sendWhenDurable(
+                .requestVoteReply(RequestVoteReply(term: self.currentTerm, isGranted: false)), to: candidate)
+        }
+        if request.term > self.currentTerm { self.becomeFollower(term: request.term, leaderID: nil) }
+        let isGranted =
+            request.term == self.currentTerm
+            && (self.votedFor == nil || self.votedFor == candidate)
+            && self.log.isUpToDate(LogPosition(index: request.lastLogIndex, term: request.lastLogTerm))
+        if isGranted {
+            self.setHardState(HardState(currentTerm: self.currentTerm, votedFor: candidate))
+            self.resetElectionDeadline()
+        }
+        self.sendWhenDurable(
+            .requestVoteReply(RequestVoteReply(term: self.currentTerm, isGranted: isGranted)), to: candidate)
+    }
+
+    /// Whether a vote may be given although this term may have a leader: it asked for it itself, its process is known to
+    /// be gone, or it hasn't been heard for the shortest election timeout (Docs/architecture.md, "Failover").
+    private func mayReplaceLeader(_ request: VoteRequest) -> Bool {
+        if request.isLeadershipTransfer || self.isLeaderGone { return true }
+        if case .leader = self.role { return false }
+        guard let leaderContact = self.leaderContact else { return true }
+        return self.now.nanoseconds(since: leaderContact) >= self.configuration.electionTimeout.lowerBound
+    }
+
+    // MARK: Following
+
+    /// Goes back to follower, in a new term or in this one.
+    mutating func becomeFollower(term: Term, leaderID: NodeID?) {
+        invariant(term >= self.currentTerm, "term \(self.currentTerm) would go back to \(term)")
+        if case .leader(let leader) = self.role { self.refuseReads(of: leader, leaderID: leaderID) }
+        if term > self.currentTerm {
+            self.setHardState(HardState(currentTerm: term, votedFor: nil))
+            self.isLeaderGone = false
+        }
+        self.role = .follower(leaderID: leaderID)
+        if leaderID != nil { self.leaderContact = self.now }
+        self.resetElectionDeadline()
+    }
+
+    /// A leader that a majority hasn't answered for an election timeout steps down: it may have been replaced.
+    mutating func checkQuorum() {
+        guard case .leader(var leader) = self.role, self.now >= leader.quorumDeadline else { return }
+        let timeout = self.configuration.electionTimeout.upperBound
+        let heard = leader.progress.filter { self.now.nanoseconds(since: $0.lastHeard) <= timeout }.count
+        guard heard + 1 >= self.quorum else {
+            self.becomeFollower(term: self.currentTerm, leaderID: nil)
+            self.leaderContact = nil
+            return
+        }
+        leader.quorumDeadline = self.now.advanced(byNanoseconds: self.configuration.heartbeatInterval)
+        self.role = .leader(leader)
+    }
+
+    /// The peer's process is gone. If it led, there is nothing to wait for but a few random milliseconds.
+    mutating func noteLeaderGone(_ peer: NodeID) {
+        guard case .follower(leaderID: peer) = self.role else { return }
+        self.isLeaderGone = true
+        let delay = UInt64.random(in: self.configuration.lostLeaderDelay, using: &self.random)
+        self.electionDeadline = min(self.electionDeadline, self.now.advanced(byNanoseconds: delay))
+    }
+
+    mutating func resetElectionDeadline() {
+        self.setElectionDeadline(in: self.configuration.electionTimeout)
+    }
+
+    private mutating func setElectionDeadline(in range: ClosedRange<UInt64>) {
+        self.electionDeadline = self.now.advanced(byNanoseconds: UInt64.random(in: range, using: &self.random))
+    }
+
+    private mutating func setHardState(_ hardState: HardState) {
+        guard hardState != self.hardState else { return }
+        self.hardState = hardState
+        self.isHardStateDirty = true
+    }
+}

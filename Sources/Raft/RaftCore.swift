@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One node's part in one Raft group, as a value: inputs go in, effects come out (Ongaro and Ousterhout, "In search of
+/// an understandable consensus algorithm", extended version; here "Raft paper").
+///
+/// It owns no thread, timer, socket or file. Time and random numbers are handed in, so that a seed replays a run. Two
+/// rules give it its shape:
+/// - A turn takes all inputs that have gathered and gives at most one batch for the disk and one stream of messages for
+///   each peer, so that load makes batches larger instead of more numerous.
+/// - What promises something about this node's disk (a vote, an acknowledgement) is held inside the core until the disk
+///   has it. The driver may send whatever it is given.
+package struct RaftCore: Sendable {
+    let configuration: RaftConfiguration
+    /// The other voters, in a fixed order.
+    let peers: [NodeID]
+    /// Voters that make a majority.
+    let quorum: Int
+
+    var hardState: HardState
+    var log: Log
+    package internal(set) var commitIndex: LogIndex
+    var appliedIndex: LogIndex
+    var role: Role
+    var now: Instant
+    var random: SplitMix64
+
+    /// When a node that is no leader stands for election.
+    var electionDeadline: Instant
+    /// When the leader of this term was last heard; nil if it need not be protected.
+    var leaderContact: Instant?
+    /// The leader's process is known to be gone: its connection was lost and a new one refused.
+    var isLeaderGone = false
+
+    var held = HeldMessages()
+    /// The sequence of the last batch given out, of the last one on disk, and of the one that carries the hard state.
+    var lastSequence: UInt64 = 0
+    var persistedSequence: UInt64 = 0
+    var hardStateSequence: UInt64 = 0
+    /// The hard state changed in this turn.
+    var isHardStateDirty = false
+    /// Batches under way, with the end of what each puts on disk of the log as it stands in memory now.
+    var batchesUnderWay: [(sequence: UInt64, durableThrough: LogIndex)] = []
+    /// The end of the prefix of the log in memory that is on disk as it stands.
+    package internal(set) var durableIndex: LogIndex
+
+    /// Effects of the turn under way.
+    var effects: [RaftEffect] = []
+    var reportedSummary: RoleSummary?
+
+    /// - Parameters:
+    ///   - recovered: what `Recovery` found on this node's disk.
+    ///   - appliedIndex: what the state machine has already applied; never above what is committed.
+    ///   - seed: of the node's own random numbers. Must differ between nodes, or elections split.
+    package init(
+        configuration: RaftConfiguration, recovered: RecoveredLog, appliedIndex: LogIndex, seed: UInt64, now: Instant
+    ) {
+        invariant(
+            configuration.voters.contains(configuration.nodeID), "node \(configuration.nodeID) is no voter of its group"
+        )
+        self.configuration = configuration
+        self.peers = configuration.voters.filter { $0 != configuration.nodeID }.sorted()
+        self.quorum = configuration.voters.count / 2 + 1
+        self.hardState = recovered.hardState
+        self.log = Log(base: recovered.base, entries: recovered.entries)
+        invariant(
+            appliedIndex <= self.log.lastIndex, "applied \(appliedIndex) is beyond the log's end \(self.log.lastIndex)")
+        self.commitIndex = max(appliedIndex, recovered.base.index)
+        self.appliedIndex = self.commitIndex
+        self.durableIndex = self.log.lastIndex
+        self.role = .follower(leaderID: nil)
+        self.now = now
+        self.random = SplitMix64(seed: seed)
+        self.electionDeadline = now
+        // A node that comes back may have heard of a healthy leader a moment ago: it waits like any other.
+        self.leaderContact = now
+        self.resetElectionDeadline()
+    }
+
+    package var currentTerm: Term { self.hardState.currentTerm }
+    package var votedFor: NodeID? { self.hardState.votedFor }
+    package var lastIndex: LogIndex { self.log.lastIndex }
+    package func entry(at index: LogIndex) -> Entry? { self.log.entry(at: index) }
+
+    package var summary: RoleSummary {
+        RoleSummary(role: self.role.name, term: self.currentTerm, leaderID: self.leaderID)
+    }
+
+    /// How far each follower's log is known to match, as the leader knows it; empty on other nodes.
+    package var matchIndexes: [NodeID: LogIndex] {
+        guard case .leader(let leader) = self.role else { return [:] }
+        return Dictionary(uniqueKeysWithValues: zip(self.peers, leader.progress.map(\.matchIndex)))
+    }
+
+    /// When `step([], now:)` is due if nothing else happens.
+    package var nextDeadline: Instant {
+        guard case .leader(let leader) = self.role else { return self.electionDeadline }
+        return min(leader.heartbeatDeadline, leader.quorumDeadline)
+    }
+
+    /// Takes all that has happened since the last turn, in order.
+    /// - Returns: what the driver must do, in order; at most one `.persist`, and that first.
+    package mutating func step(_ inputs: [RaftInput], now: Instant) -> [RaftEffect] {
+        invariant(self.effects.isEmpty, "a turn began inside another")
+        self.now = max(self.now, now)
+        for input in inputs { self.handle(input) }
+        self.handleDeadlines()
+        self.replicate()
+        let batch = self.takeBatch()
+        self.releaseHeld()
+        self.applyCommitted()
+        self.reportRole()
+        let effects = self.effects
+        self.effects = []
+        return batch.map { [.persist($0)] + effects } ?? effects
+    }
+
+    private mutating func handle(_ input: RaftInput) {
+        switch input {
+        case .received(let message, let sender):
+            guard self.peers.contains(sender) else { return }
+            self.handle(message, from: sender)
+        case .peerConnected(let peer): self.resetProgress(of: peer)
+        case .peerDisconnected(let peer, let isRefused):
+            self.resetProgress(of: peer)
+            if isRefused { self.noteLeaderGone(peer) }
+        case .propose(let id, let payloads): self.propose(id, payloads)
+        case .read(let id): self.read(id)
+        case .persisted(let sequence): self.persisted(through: sequence)
+        }
+    }
+
+    private mutating func handle(_ message: Message, from sender: NodeID) {
+        switch message {
+        case .preVote(let request): self.handlePreVote(request, from: sender)
+        case .preVoteReply(let reply): self.handle(reply, from: sender)
+        case .requestVote(let request): self.handleRequestVote(request, from: sender)
+        case .requestVoteReply(let reply): self.handle(reply, from: sender)
+        case .appendEntries(let request): self.handle(request, from: sender)
+        case .appendEntriesReply(let reply): self.handle(reply, from: sender)
+        }
+    }
+
+    private mutating func handleDeadlines() {
+        guard case .leader = self.role else {
+            if self.now >= self.electionDeadline { self.startPreVote() }
+            return
+        }
+        self.checkQuorum()
+    }
+
+    // MARK: The disk
+
+    /// Everything that changed in this turn, as one batch; and ties the turn's held messages to it.
+    private mutating func takeBatch() -> Batch? {
+        let change = self.log.takeChange()
+        guard change != nil || self.isHardStateDirty else {
+            self.held.seal(sequence: self.lastSequence)
+            return nil
+        }
+        self.lastSequence += 1
+        if self.isHardStateDirty { self.hardStateSequence = self.lastSequence }
+        self.isHardStateDirty = false
+        self.held.seal(sequence: self.lastSequence)
+        self.batchesUnderWay.append((self.lastSequence, self.log.lastIndex))
+        return Batch(
+            sequence: self.lastSequence, hardState: self.hardState, truncateFrom: change?.truncateFrom,
+            entries: change?.entries ?? [])
+    }
+
+    private mutating func persisted(through sequence: UInt64) {
+        invariant(
+            sequence <= self.lastSequence, "batch \(sequence) is on disk, but only \(self.lastSequence) were given out")
+        self.persistedSequence = max(self.persistedSequence, sequence)
+        while let batch = self.batchesUnderWay.first, batch.sequence <= sequence {
+            self.batchesUnderWay.removeFirst()
+            self.durableIndex = max(self.durableIndex, batch.durableThrough)
+        }
+        self.advanceCommitIndex()
+    }
+
+    /// The log was cut: what is on disk, or on its way there, from `index` on is not what this log says now, even if the
+    /// very same entries come back by a later leader (etcd raft's asynchronous storage calls this the ABA of appends).
+    mutating func forgetDurable(from index: LogIndex) {
+        self.durableIndex = min(self.durableIndex, index.previous())
+        for position in self.batchesUnderWay.indices {
+            self.batchesUnderWay[position].durableThrough = min(
+                self.batchesUnderWay[position].durableThrough, index.previous())
+        }
+    }
+
+    /// The term and the vote are on disk as they stand.
+    var isHardStateDurable: Bool { !self.isHardStateDirty && self.persistedSequence >= self.hardStateSequence }
+
+    private mutating func releaseHeld() {
+        var released: [RaftEffect] = []
+        self.held.release(through: self.persistedSequence) { message, peer in
+            released.append(.send(message, to: peer))
+        }
+        self.effects.append(contentsOf: released)
+    }
+
+    // MARK: What the driver is told
+
+    private mutating func applyCommitted() {
+        if self.commitIndex > self.appliedIndex {
+            self.effects.append(.apply(self.log.slice(from: self.appliedIndex.next(), through: self.commitIndex)))
+            self.appliedIndex = self.commitIndex
+        }
+        self.reportReads()
+    }
+
+    private mutating func reportRole() {
+        let summary = self.summary
+        guard summary != self.reportedSummary else { return }
+        self.reportedSummary = summary
+        self.effects.append(.roleChanged(summary))
+    }
+
+    mutating func send(_ message: Message, to peer: NodeID) {
+        self.effects.append(.send(message, to: peer))
+    }
+
+    /// Sends when everything that this turn writes is on disk.
+    mutating func sendWhenDurable(_ message: Message, to peer: NodeID) {
+        #if PlantedBugs
+            if self.isPlanted(for: message) { return self.send(message, to: peer) }
+        #endif
+        self.held.add(message, to: peer)
+    }
+
+    #if PlantedBugs
+        private func isPlanted(for message: Message) -> Bool {
+            switch message {
+            case .requestVoteReply, .requestVote: self.configuration.plantedBugs.contains(.voteBeforeDurable)
+            case .appendEntriesReply: self.configuration.plantedBugs.contains(.acknowledgeBeforeDurable)
+            case .preVote, .preVoteReply, .appendEntries: false
+            }
+        }
+    #endif
+}

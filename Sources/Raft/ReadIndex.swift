@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Linearizable reads without a log entry (Ongaro's thesis, section 6.4): the leader notes its commit index, makes sure by
+/// a round of messages begun afterwards that it still leads, and reads when that index is applied.
+///
+/// Reads are coalesced: those that arrive while a round is under way share the next one.
+struct ReadRounds: Hashable, Sendable {
+    /// The latest round begun.
+    private(set) var current: UInt64 = 0
+    /// Reads that no round covers yet.
+    private(set) var waiting: [ReadID] = []
+    private(set) var underWay: (index: LogIndex, reads: [ReadID])?
+
+    mutating func add(_ read: ReadID) { self.waiting.append(read) }
+
+    /// Begins a round for the reads that wait, unless one is under way.
+    mutating func startRound(commitIndex: LogIndex) {
+        guard self.underWay == nil, !self.waiting.isEmpty else { return }
+        self.current += 1
+        self.underWay = (commitIndex, self.waiting)
+        self.waiting = []
+    }
+
+    /// The reads of the round under way, which a majority has echoed.
+    mutating func finishRound() -> (index: LogIndex, reads: [ReadID])? {
+        defer { self.underWay = nil }
+        return self.underWay
+    }
+
+    var all: [ReadID] { (self.underWay?.reads ?? []) + self.waiting }
+
+    static func == (left: ReadRounds, right: ReadRounds) -> Bool {
+        left.current == right.current && left.waiting == right.waiting && left.underWay?.index == right.underWay?.index
+            && left.underWay?.reads == right.underWay?.reads
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(self.current)
+        hasher.combine(self.waiting)
+        hasher.combine(self.underWay?.index)
+        hasher.combine(self.underWay?.reads)
+    }
+}
+
+extension RaftCore {
+    mutating func read(_ id: ReadID) {
+        guard case .leader(var leader) = self.role else {
+            self.effects.append(.readRefused(id, leaderID: self.leaderID))
+            return
+        }
+        leader.reads.add(id)
+        self.role = .leader(leader)
+    }
+
+    /// A leader serves reads once an entry of its own term is committed: before that it can't know the commit index
+    /// (Raft paper, section 8).
+    func startReadRound(_ leader: inout LeaderState) {
+        guard self.commitIndex >= leader.firstIndex else { return }
+        leader.reads.startRound(commitIndex: self.commitIndex)
+    }
+
+    /// Tells of the round that a majority has echoed, and that the leader has applied an entry of its own term.
+    mutating func reportReads() {
+        self.withLeader { core, leader in
+            if !leader.isEstablished, core.appliedIndex >= leader.firstIndex {
+                leader.isEstablished = true
+                core.effects.append(.leaderEstablished(term: core.currentTerm))
+            }
+            let echoes = leader.progress.filter { $0.echoedRound == leader.reads.current }.count
+            guard echoes + 1 >= core.quorum, let round = leader.reads.finishRound() else { return }
+            for read in round.reads { core.effects.append(.readReady(read, index: round.index)) }
+        }
+    }
+
+    /// A leader that steps down can't vouch for its commit index any more.
+    mutating func refuseReads(of leader: LeaderState, leaderID: NodeID?) {
+        for read in leader.reads.all { self.effects.append(.readRefused(read, leaderID: leaderID)) }
+    }
+}

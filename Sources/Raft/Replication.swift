@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Log replication (Raft paper, section 5.3) and commitment (section 5.4.2).
+extension RaftCore {
+    // MARK: The leader
+
+    mutating func propose(_ id: ProposalID, _ payloads: [[UInt8]]) {
+        let bytes = payloads.reduce(0) { $0 + $1.count }
+        guard case .leader(var leader) = self.role,
+            leader.uncommittedBytes == 0
+                || leader.uncommittedBytes + bytes <= self.configuration.maximumUncommittedBytes
+        else {
+            self.effects.append(.proposalRefused(id, leaderID: self.leaderID))
+            return
+        }
+        leader.uncommittedBytes += bytes
+        self.role = .leader(leader)
+        let first = self.log.lastIndex.next()
+        for payload in payloads {
+            self.log.append(
+                Entry(index: self.log.lastIndex.next(), term: self.currentTerm, kind: .command, payload: payload))
+        }
+        self.effects.append(.proposalAppended(id, first: first, term: self.currentTerm))
+    }
+
+    /// Sends every follower what it lacks: entries, a higher commit index, a new round of reads, or a heartbeat.
+    mutating func replicate() {
+        self.withLeader { core, leader in
+            core.startReadRound(&leader)
+            let isHeartbeatDue = core.now >= leader.heartbeatDeadline
+            if isHeartbeatDue {
+                leader.heartbeatDeadline = core.now.advanced(byNanoseconds: core.configuration.heartbeatInterval)
+            }
+            for position in core.peers.indices {
+                core.replicate(
+                    to: core.peers[position], progress: &leader.progress[position], round: leader.reads.current,
+                    isHeartbeatDue: isHeartbeatDue)
+            }
+        }
+    }
+
+    private mutating func replicate(
+        to peer: NodeID, progress: inout Progress, round: UInt64, isHeartbeatDue: Bool
+    ) {
+        switch progress.mode {
+        case .probe(let isAwaitingReply):
+            guard !isAwaitingReply || isHeartbeatDue || progress.sentRound < round else { return }
+            let entries = self.log.slice(from: progress.nextIndex, bytes: Self.maximumProbeBytes)
+            self.sendAppendEntries(entries, to: peer, progress: &progress, round: round)
+            progress.sentProbe()
+        case .replicate:
+            var isSomethingSent = false
+            while progress.nextIndex <= self.log.lastIndex,
+                progress.inflight.count < self.configuration.maximumInflightMessages
+            {
+                let entries = self.log.slice(
+                    from: progress.nextIndex, bytes: self.configuration.maximumMessageBytes)
+                self.sendAppendEntries(entries, to: peer, progress: &progress, round: round)
+                progress.sentEntries(through: entries.last?.index ?? self.log.lastIndex)
+                isSomethingSent = true
+            }
+            let isNewsDue = progress.sentCommit < self.commitIndex || progress.sentRound < round
+            if !isSomethingSent, isHeartbeatDue || isNewsDue {
+                self.sendAppendEntries([], to: peer, progress: &progress, round: round)
+            }
+        }
+    }
+
+    /// Payload in a probe, whose answer may well be a rejection: the entry of a new leader and a few more.
+    private static let maximumProbeBytes = 64 << 10
+
+    private mutating func sendAppendEntries(
+        _ entries: [Entry], to peer: NodeID, progress: inout Progress, round: UInt64
+    ) {
+        let previous = progress.nextIndex.previous()
+        guard let previousTerm = self.log.term(at: previous) else {
+            invariant(false, "entry \(previous), which \(peer) needs, is no longer in the log")
+            return
+        }
+        progress.sentCommit = self.commitIndex
+        progress.sentRound = round
+        self.send(
+            .appendEntries(
+                AppendEntries(
+                    term: self.currentTerm, prevLogIndex: previous, prevLogTerm: previousTerm, entries: entries,
+                    leaderCommit: self.commitIndex, readRound: round)), to: peer)
+    }
+
+    mutating func handle(_ reply: AppendEntriesReply, from follower: NodeID) {
+        if reply.term > self.currentTerm { return self.becomeFollower(term: reply.term, leaderID: nil) }
+        guard reply.term == self.currentTerm, let position = self.peers.firstIndex(of: follower) else { return }
+        self.withLeader { core, leader in
+            leader.progress[position].lastHeard = core.now
+            leader.progress[position].echoedRound = max(leader.progress[position].echoedRound, reply.readRound)
+            switch reply.outcome {
+            case .success(let matchIndex):
+                // A follower never has on its disk what its leader never had.
+                guard matchIndex <= core.log.lastIndex else { return }
+                leader.progress[position].acknowledged(through: matchIndex)
+            case .conflict(let rejectedIndex, let conflictTerm, let conflictIndex):
+                _ = leader.progress[position].rejected(
+                    at: rejectedIndex, goOnAt: core.nextIndex(conflictTerm: conflictTerm, conflictIndex: conflictIndex))
+            case .staleTerm: break
+            }
+        }
+        self.advanceCommitIndex()
+    }
+
+    /// Where a leader goes on after a rejection: behind its own last entry of the follower's conflicting term, or where
+    /// that term begins in the follower's log (Raft paper, end of section 5.3).
+    private func nextIndex(conflictTerm: Term?, conflictIndex: LogIndex) -> LogIndex {
+        guard let conflictTerm, let last = self.log.lastIndex(of: conflictTerm) else { return conflictIndex }
+        return last.next()
+    }
+
+    /// Moves `commitIndex` to the highest index that a majority has on disk, if its entry is of the current term.
+    ///
+    /// Entries of earlier terms are committed only by way of a later one (Raft paper, section 5.4.2, figure 8).
+    mutating func advanceCommitIndex() {
+        self.withLeader { core, leader in
+            var onDisk = leader.progress.map(\.matchIndex)
+            onDisk.append(core.durableIndex)
+            onDisk.sort(by: >)
+            let candidate = onDisk[core.quorum - 1]
+            guard candidate > core.commitIndex, core.log.term(at: candidate) == core.currentTerm else { return }
+            leader.uncommittedBytes -= core.payloadBytes(behind: core.commitIndex, through: candidate, leader)
+            core.commitIndex = candidate
+        }
+    }
+
+    /// Bytes of this leader's own proposals in a range: what it inherited was never counted.
+    private func payloadBytes(behind first: LogIndex, through last: LogIndex, _ leader: LeaderState) -> Int {
+        let from = max(first.next(), leader.firstIndex)
+        guard from <= last else { return 0 }
+        return self.log.slice(from: from, through: last).reduce(0) { $0 + $1.payload.count }
+    }
+
+    /// A connection came or went: what was on the way may be lost.
+    mutating func resetProgress(of peer: NodeID) {
+        guard let position = self.peers.firstIndex(of: peer) else { return }
+        self.withLeader { _, leader in leader.progress[position].becomeProbe() }
+    }
+
+    /// Lends the leader's state for a change in place; does nothing on other nodes.
+    mutating func withLeader(_ body: (inout RaftCore, inout LeaderState) -> Void) {
+        guard case .leader(var leader) = self.role else { return }
+        self.role = .follower(leaderID: self.configuration.nodeID)
+        body(&self, &leader)
+        self.role = .leader(leader)
+    }
+
+    // MARK: The follower
+
+    mutating func handle(_ request: AppendEntries, from leader: NodeID) {
+        guard request.term >= self.currentTerm else {
+            let reply = AppendEntriesReply(term: self.currentTerm, outcome: .staleTerm, readRound: request.readRound)
+            return self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
+        }
+        guard Self.isWellFormed(request) else { return }
+        if case .leader = self.role {
+            invariant(request.term > self.currentTerm, "\(leader) leads term \(request.term), and so does this node")
+        }
+        self.becomeFollower(term: request.term, leaderID: leader)
+        self.isLeaderGone = false
+
+        let outcome = self.append(request)
+        let reply = AppendEntriesReply(term: self.currentTerm, outcome: outcome, readRound: request.readRound)
+        if case .success(let matchIndex) = outcome, matchIndex > self.durableIndex || !self.isHardStateDurable {
+            self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
+            // A heartbeat is answered at once with what is on disk, so that a slow disk isn't taken for a lost follower.
+            if request.entries.isEmpty, self.isHardStateDurable {
+                let atOnce = AppendEntriesReply(
+                    term: self.currentTerm, outcome: .success(matchIndex: min(matchIndex, self.durableIndex)),
+                    readRound: request.readRound)
+                self.send(.appendEntriesReply(atOnce), to: leader)
+            }
+        } else {
+            self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
+        }
+    }
+
+    /// Brings the log in line with the leader's (Raft paper, figure 2, AppendEntries, steps 2 to 5).
+    private mutating func append(_ request: AppendEntries) -> AppendEntriesReply.Outcome {
+        guard request.prevLogIndex >= self.log.base.index else {
+            // What lies below the base is committed, hence the leader has it too.
+            return .success(matchIndex: self.commitIndex)
+        }
+        guard let previousTerm = self.log.term(at: request.prevLogIndex) else {
+            return .conflict(
+                rejectedIndex: request.prevLogIndex, conflictTerm: nil, conflictIndex: self.log.lastIndex.next())
+        }
+        guard previousTerm == request.prevLogTerm else {
+            return .conflict(
+                rejectedIndex: request.prevLogIndex, conflictTerm: previousTerm,
+                conflictIndex: self.log.firstIndexOfTerm(at: request.prevLogIndex))
+        }
+        for entry in request.entries where self.log.term(at: entry.index) != entry.term {
+            // Only an entry that conflicts cuts the log: an old message must not shorten it.
+            if entry.index <= self.log.lastIndex { self.truncate(from: entry.index) }
+            self.log.append(entry)
+        }
+        let matchIndex = request.prevLogIndex.advanced(by: request.entries.count)
+        self.commitIndex = max(self.commitIndex, min(request.leaderCommit, matchIndex))
+        return .success(matchIndex: matchIndex)
+    }
+
+    private mutating func truncate(from index: LogIndex) {
+        invariant(
+            index > self.commitIndex, "committed entry \(index) would be cut off (commit index \(self.commitIndex))")
+        self.log.truncate(from: index)
+        self.forgetDurable(from: index)
+    }
+
+    /// A message whose entries don't follow each other is no message of a Raft leader, and is dropped.
+    private static func isWellFormed(_ request: AppendEntries) -> Bool {
+        var previous = LogPosition(index: request.prevLogIndex, term: request.prevLogTerm)
+        for entry in request.entries {
+            guard entry.index == previous.index.next(), entry.term >= previous.term, entry.term <= request.term else {
+                return false
+            }
+            previous = LogPosition(index: entry.index, term: entry.term)
+        }
+        return true
+    }
+}
