@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A whole transaction in one request.
+package struct Submission: Hashable, Sendable {
+    package let gid: Gid
+    package let kind: TransactionKind
+    package let isConcurrent: Bool
+    package let timeoutMilliseconds: UInt64
+    package let branches: [BranchSpec]
+
+    package init(
+        gid: Gid, kind: TransactionKind, isConcurrent: Bool = false, timeoutMilliseconds: UInt64, branches: [BranchSpec]
+    ) {
+        self.gid = gid
+        self.kind = kind
+        self.isConcurrent = isConcurrent
+        self.timeoutMilliseconds = timeoutMilliseconds
+        self.branches = branches
+    }
+}
+
+/// The start of a transaction whose branches register one by one.
+package struct Beginning: Hashable, Sendable {
+    package let gid: Gid
+    package let kind: TransactionKind
+    package let isConcurrent: Bool
+    package let timeoutMilliseconds: UInt64
+
+    package init(gid: Gid, kind: TransactionKind, isConcurrent: Bool = false, timeoutMilliseconds: UInt64) {
+        self.gid = gid
+        self.kind = kind
+        self.isConcurrent = isConcurrent
+        self.timeoutMilliseconds = timeoutMilliseconds
+    }
+}
+
+/// What a call of a branch came to, for certain.
+package struct BranchResult: Hashable, Sendable {
+    package let gid: Gid
+    package let branchID: BranchID
+    package let operation: Operation
+    package let verdict: BranchVerdict
+    /// Calls made for this operation so far, this one included.
+    package let attempts: UInt32
+    /// What the participant said, if it refused. Cut to `Limits.textLength` bytes when encoded.
+    package let detail: String?
+
+    package init(
+        gid: Gid, branchID: BranchID, operation: Operation, verdict: BranchVerdict, attempts: UInt32,
+        detail: String? = nil
+    ) {
+        self.gid = gid
+        self.branchID = branchID
+        self.operation = operation
+        self.verdict = verdict
+        self.attempts = attempts
+        self.detail = detail
+    }
+}
+
+/// Calls of a branch that gave no certain answer. The call stays due; this only makes the trouble visible.
+package struct FailedAttempts: Hashable, Sendable {
+    package let gid: Gid
+    package let branchID: BranchID
+    package let operation: Operation
+    /// Calls made for this operation so far.
+    package let attempts: UInt32
+    /// Cut to `Limits.textLength` bytes when encoded.
+    package let lastError: String
+
+    package init(gid: Gid, branchID: BranchID, operation: Operation, attempts: UInt32, lastError: String) {
+        self.gid = gid
+        self.branchID = branchID
+        self.operation = operation
+        self.attempts = attempts
+        self.lastError = lastError
+    }
+}
+
+/// What may be asked of the transaction machine. State changes by committed commands alone.
+package enum Command: Hashable, Sendable {
+    case submit(Submission)
+    case begin(Beginning)
+    case registerBranch(Gid, BranchSpec)
+    case commit(Gid)
+    /// The reason is the client's own words, if it gave any; cut to `Limits.textLength` bytes when encoded.
+    case abort(Gid, reason: String?)
+    case branchResult(BranchResult)
+    case attemptsFailed(FailedAttempts)
+    /// Decides only if the transaction is undecided and its deadline has passed in log time.
+    case deadlineReached(Gid)
+
+    package var gid: Gid {
+        switch self {
+        case .submit(let submission): submission.gid
+        case .begin(let beginning): beginning.gid
+        case .registerBranch(let gid, _), .commit(let gid), .abort(let gid, _), .deadlineReached(let gid): gid
+        case .branchResult(let result): result.gid
+        case .attemptsFailed(let failed): failed.gid
+        }
+    }
+}
+
+/// The payload of one entry of the log: commands that are applied in order, all at one time.
+package struct CommandBatch: Hashable, Sendable {
+    /// The leader's clock when it proposed the batch. Log time is the greatest of these so far.
+    package let logTime: LogTime
+    package let commands: [Command]
+
+    package init(logTime: LogTime, commands: [Command]) {
+        self.logTime = logTime
+        self.commands = commands
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension TransactionMachine {
+    mutating func apply(
+        _ command: Command, at moment: Moment, archive: some ArchiveView, effects: inout [TransactionEffect]
+    ) -> CommandResult {
+        switch command {
+        case .submit(let submission):
+            return self.submit(submission, at: moment, archive: archive, effects: &effects)
+        case .begin(let beginning):
+            return self.begin(beginning, at: moment, archive: archive, effects: &effects)
+        case .registerBranch(let gid, let spec):
+            return self.change(gid, archive: archive, effects: &effects) { transaction, _ in
+                transaction.register(spec, at: moment)
+            }
+        case .commit(let gid):
+            return self.change(gid, archive: archive, effects: &effects) { transaction, effects in
+                transaction.commit(at: moment, effects: &effects)
+            }
+        case .abort(let gid, let reason):
+            return self.change(gid, archive: archive, effects: &effects) { transaction, effects in
+                transaction.abort(reason: reason, at: moment, effects: &effects)
+            }
+        case .branchResult(let result):
+            return self.change(result.gid, archive: archive, effects: &effects) { transaction, effects in
+                transaction.take(result, at: moment, effects: &effects)
+            }
+        case .attemptsFailed(let failed):
+            return self.change(failed.gid, archive: archive, effects: &effects) { transaction, _ in
+                transaction.take(failed, at: moment)
+            }
+        case .deadlineReached(let gid):
+            return self.change(gid, archive: archive, effects: &effects) { transaction, effects in
+                transaction.deadlineReached(at: moment, effects: &effects)
+            }
+        }
+    }
+
+    private mutating func submit(
+        _ submission: Submission, at moment: Moment, archive: some ArchiveView, effects: inout [TransactionEffect]
+    ) -> CommandResult {
+        do {
+            try submission.validate()
+        } catch {
+            return .rejected(.invalid(error))
+        }
+        if let existing = self.transactions[submission.gid] ?? archive.archived(submission.gid) {
+            return repeated(differsAt: existing.difference(from: submission))
+        }
+        var transaction = GlobalTransaction(submission, at: moment)
+        effects.append(.deadlineSet(submission.gid, transaction.deadline))
+        transaction.follow(transaction.kind.planner.run(&transaction), at: moment, effects: &effects)
+        self.insert(transaction)
+        return .accepted(isNew: true)
+    }
+
+    private mutating func begin(
+        _ beginning: Beginning, at moment: Moment, archive: some ArchiveView, effects: inout [TransactionEffect]
+    ) -> CommandResult {
+        do {
+            try beginning.validate()
+        } catch {
+            return .rejected(.invalid(error))
+        }
+        if let existing = self.transactions[beginning.gid] ?? archive.archived(beginning.gid) {
+            return repeated(differsAt: existing.difference(from: beginning))
+        }
+        let transaction = GlobalTransaction(beginning, at: moment)
+        effects.append(.deadlineSet(beginning.gid, transaction.deadline))
+        self.insert(transaction)
+        return .accepted(isNew: true)
+    }
+
+    private mutating func insert(_ transaction: GlobalTransaction) {
+        self.changed.insert(transaction.gid)
+        self.transactions[transaction.gid] = transaction
+        self.liveCount += 1
+    }
+
+    /// Runs a rule on the transaction, in place. A finished one gives its answer too, from memory or from the archive:
+    /// the rules don't change it, so the answer doesn't depend on whether this node has evicted it.
+    private mutating func change(
+        _ gid: Gid, archive: some ArchiveView, effects: inout [TransactionEffect],
+        _ rule: (inout GlobalTransaction, inout [TransactionEffect]) -> CommandResult
+    ) -> CommandResult {
+        guard let position = self.transactions.index(forKey: gid) else {
+            guard var finished = archive.archived(gid) else { return .rejected(.unknownTransaction) }
+            return rule(&finished, &effects)
+        }
+        let wasFinished = self.transactions.values[position].state.isFinished
+        let result = rule(&self.transactions.values[position], &effects)
+        if !wasFinished {
+            self.changed.insert(gid)
+            if self.transactions.values[position].state.isFinished { self.liveCount -= 1 }
+        }
+        return result
+    }
+}
+
+/// The answer to a command whose subject exists already.
+func repeated(differsAt path: String?) -> CommandResult {
+    if let path { .rejected(.contentConflict(path: path)) } else { .accepted(isNew: false) }
+}
