@@ -104,10 +104,13 @@ package struct RaftCore: Sendable {
         self.now = max(self.now, now)
         for input in inputs { self.handle(input) }
         self.handleDeadlines()
+        var reads = self.finishReadRound()
         self.replicate()
+        if self.quorum == 1 { reads += self.finishReadRound() }
         let batch = self.takeBatch()
         self.releaseHeld()
         self.applyCommitted()
+        self.effects += reads
         self.reportRole()
         let effects = self.effects
         self.effects = []
@@ -206,7 +209,12 @@ package struct RaftCore: Sendable {
             self.effects.append(.apply(self.log.slice(from: self.appliedIndex.next(), through: self.commitIndex)))
             self.appliedIndex = self.commitIndex
         }
-        self.reportReads()
+        guard case .leader(var leader) = self.role, !leader.isEstablished, self.appliedIndex >= leader.firstIndex else {
+            return
+        }
+        leader.isEstablished = true
+        self.role = .leader(leader)
+        self.effects.append(.leaderEstablished(term: self.currentTerm))
     }
 
     private mutating func reportRole() {

@@ -59,17 +59,14 @@ extension RaftCore {
         leader.reads.startRound(commitIndex: self.commitIndex)
     }
 
-    /// Tells of the round that a majority has echoed, and that the leader has applied an entry of its own term.
-    mutating func reportReads() {
-        self.withLeader { core, leader in
-            if !leader.isEstablished, core.appliedIndex >= leader.firstIndex {
-                leader.isEstablished = true
-                core.effects.append(.leaderEstablished(term: core.currentTerm))
-            }
-            let echoes = leader.progress.filter { $0.echoedRound == leader.reads.current }.count
-            guard echoes + 1 >= core.quorum, let round = leader.reads.finishRound() else { return }
-            for read in round.reads { core.effects.append(.readReady(read, index: round.index)) }
-        }
+    /// The reads of a round that a majority has echoed. Comes before the turn's messages, so that they begin the next
+    /// round at once.
+    mutating func finishReadRound() -> [RaftEffect] {
+        guard case .leader(var leader) = self.role else { return [] }
+        let echoes = leader.progress.filter { $0.echoedRound == leader.reads.current }.count
+        guard echoes + 1 >= self.quorum, let round = leader.reads.finishRound() else { return [] }
+        self.role = .leader(leader)
+        return round.reads.map { .readReady($0, index: round.index) }
     }
 
     /// A leader that steps down can't vouch for its commit index any more.

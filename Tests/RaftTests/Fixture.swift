@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Raft
+
+/// One core and its disk, driven by hand: the tests' side of the driver's contract.
+struct Fixture {
+    static let millisecond: UInt64 = 1_000_000
+    private(set) var core: RaftCore
+    private(set) var now: Instant
+    private let size: Int
+    /// Batches given out and not yet on disk.
+    private(set) var unsaved: [Batch] = []
+
+    /// - Parameters:
+    ///   - size: voters n1, n2, …; the core under test is n1.
+    ///   - terms: the terms of the entries that its log holds, from index 1 on.
+    init(
+        size: Int = 3, currentTerm: UInt64 = 0, votedFor: NodeID? = nil, terms: [UInt64] = [], applied: UInt64 = 0,
+        seed: UInt64 = 1, adjust: (inout RaftConfiguration) -> Void = { _ in }
+    ) {
+        let voters = (1...size).map { NodeID(rawValue: "n\($0)") }
+        self.size = size
+        var configuration = RaftConfiguration(nodeID: "n1", voters: voters)
+        adjust(&configuration)
+        let entries = terms.enumerated().map { position, term in
+            Entry.test(UInt64(position + 1), term: term)
+        }
+        self.now = Instant(nanoseconds: 1_000 * Self.millisecond)
+        self.core = RaftCore(
+            configuration: configuration,
+            recovered: RecoveredLog(
+                hardState: HardState(currentTerm: Term(rawValue: currentTerm), votedFor: votedFor), base: .zero,
+                entries: entries),
+            appliedIndex: LogIndex(rawValue: applied), seed: seed, now: self.now)
+    }
+
+    /// One turn. What it gives to the disk stays unsaved until `save`.
+    @discardableResult
+    mutating func step(_ inputs: RaftInput...) -> [RaftEffect] {
+        let effects = self.core.step(inputs, now: self.now)
+        for case .persist(let batch) in effects { self.unsaved.append(batch) }
+        return effects
+    }
+
+    /// The disk has everything.
+    @discardableResult
+    mutating func save() -> [RaftEffect] {
+        guard let last = self.unsaved.last else { return [] }
+        self.unsaved.removeAll()
+        return self.step(.persisted(through: last.sequence))
+    }
+
+    /// One turn, its disk writes included.
+    @discardableResult
+    mutating func stepAndSave(_ inputs: RaftInput...) -> [RaftEffect] {
+        var effects = self.core.step(inputs, now: self.now)
+        for case .persist(let batch) in effects { self.unsaved.append(batch) }
+        effects += self.save()
+        return effects
+    }
+
+    mutating func advance(milliseconds: UInt64) {
+        self.now = self.now.advanced(byNanoseconds: milliseconds * Self.millisecond)
+    }
+
+    /// Lets the clock run to the next deadline of the core.
+    @discardableResult
+    mutating func elapse() -> [RaftEffect] {
+        self.now = max(self.now, self.core.nextDeadline)
+        return self.stepAndSave()
+    }
+
+    /// Makes the core leader of the next term with the votes of its peers, and its own entry durable.
+    @discardableResult
+    mutating func elect() -> [RaftEffect] {
+        self.elapse()
+        let term = self.core.currentTerm
+        self.stepAndSave(.received(.preVoteReply(.granted(term)), from: "n2"))
+        if self.size == 5 {
+            self.stepAndSave(.received(.preVoteReply(.granted(term)), from: "n3"))
+        }
+        var effects = self.stepAndSave(
+            .received(.requestVoteReply(RequestVoteReply(term: term.next(), isGranted: true)), from: "n2"))
+        if self.size == 5 {
+            effects += self.stepAndSave(
+                .received(.requestVoteReply(RequestVoteReply(term: term.next(), isGranted: true)), from: "n3"))
+        }
+        return effects
+    }
+
+    /// A follower's acknowledgement in the current term.
+    @discardableResult
+    mutating func acknowledge(_ index: UInt64, from peer: NodeID, round: UInt64 = 0) -> [RaftEffect] {
+        self.stepAndSave(
+            .received(
+                .appendEntriesReply(
+                    AppendEntriesReply(
+                        term: self.core.currentTerm, outcome: .success(matchIndex: LogIndex(rawValue: index)),
+                        readRound: round)), from: peer))
+    }
+}
+
+extension NodeID: ExpressibleByStringLiteral {
+    package init(stringLiteral value: String) { self.init(rawValue: value) }
+}
+
+extension Term: ExpressibleByIntegerLiteral {
+    package init(integerLiteral value: UInt64) { self.init(rawValue: value) }
+}
+
+extension LogIndex: ExpressibleByIntegerLiteral {
+    package init(integerLiteral value: UInt64) { self.init(rawValue: value) }
+}
+
+extension Entry {
+    static func test(_ index: UInt64, term: UInt64) -> Entry {
+        Entry(
+            index: LogIndex(rawValue: index), term: Term(rawValue: term), kind: .command,
+            payload: Array("\(term).\(index)".utf8))
+    }
+}
+
+extension PreVoteReply {
+    /// A yes of a voter in `term` to a candidacy in the next one.
+    static func granted(_ term: Term) -> PreVoteReply {
+        PreVoteReply(term: term, candidacyTerm: term.next(), isGranted: true)
+    }
+}
+
+extension AppendEntries {
+    static func test(
+        term: UInt64, after index: UInt64 = 0, of previousTerm: UInt64 = 0, _ entries: [Entry] = [], commit: UInt64 = 0,
+        round: UInt64 = 0
+    ) -> Message {
+        .appendEntries(
+            AppendEntries(
+                term: Term(rawValue: term), prevLogIndex: LogIndex(rawValue: index),
+                prevLogTerm: Term(rawValue: previousTerm), entries: entries,
+                leaderCommit: LogIndex(rawValue: commit), readRound: round))
+    }
+}
+
+extension VoteRequest {
+    static func test(_ term: UInt64, lastIndex: UInt64 = 0, lastTerm: UInt64 = 0, isTransfer: Bool = false)
+        -> VoteRequest
+    {
+        VoteRequest(
+            term: Term(rawValue: term), lastLogIndex: LogIndex(rawValue: lastIndex),
+            lastLogTerm: Term(rawValue: lastTerm), isLeadershipTransfer: isTransfer)
+    }
+}
+
+extension [RaftEffect] {
+    func messages(to peer: NodeID? = nil) -> [Message] {
+        self.compactMap { effect in
+            guard case .send(let message, let receiver) = effect, peer == nil || receiver == peer else { return nil }
+            return message
+        }
+    }
+
+    func appends(to peer: NodeID) -> [AppendEntries] {
+        self.messages(to: peer).compactMap { if case .appendEntries(let append) = $0 { append } else { nil } }
+    }
+
+    var replies: [AppendEntriesReply] {
+        self.messages().compactMap { if case .appendEntriesReply(let reply) = $0 { reply } else { nil } }
+    }
+
+    var voteReplies: [RequestVoteReply] {
+        self.messages().compactMap { if case .requestVoteReply(let reply) = $0 { reply } else { nil } }
+    }
+
+    var preVoteReplies: [PreVoteReply] {
+        self.messages().compactMap { if case .preVoteReply(let reply) = $0 { reply } else { nil } }
+    }
+
+    var batches: [Batch] { self.compactMap { if case .persist(let batch) = $0 { batch } else { nil } } }
+
+    var appliedIndexes: [UInt64] {
+        self.flatMap { (effect: RaftEffect) -> [UInt64] in
+            guard case .apply(let entries) = effect else { return [] }
+            return entries.map(\.index.rawValue)
+        }
+    }
+
+    var readsReady: [ReadID] { self.compactMap { if case .readReady(let id, _) = $0 { id } else { nil } } }
+}
