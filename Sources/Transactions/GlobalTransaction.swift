@@ -99,12 +99,30 @@ package struct GlobalTransaction: Hashable, Sendable {
     /// Oldest first; at most `Limits.historyLength(branches:)` events.
     package internal(set) var history: [HistoryEvent]
 
-    /// The branches that have a call due, in order.
+    /// Whether any branch has a call due.
     package var hasCallsDue: Bool { self.branches.contains { $0.state.dueOperation != nil } }
 
     /// Whether this one was accepted before the other.
     package func isAccepted(before other: GlobalTransaction) -> Bool {
         (self.acceptedIndex, self.acceptedOrdinal) < (other.acceptedIndex, other.acceptedOrdinal)
+    }
+
+    /// Whether state, decision, times and branches fit together. Always true of what the machine makes; a stored
+    /// transaction of which it isn't true is not believed.
+    package var isConsistent: Bool {
+        let expected: Decision?
+        switch self.state {
+        case .open, .running: expected = nil
+        case .committing, .committed: expected = .commit
+        case .aborting, .aborted: expected = .abort
+        }
+        let planner = self.kind.planner
+        return self.decision == expected
+            && (self.decidedAt != nil) == (expected != nil)
+            && (self.finishedAt != nil) == self.state.isFinished
+            && (self.finishedIndex != nil) == self.state.isFinished
+            && self.hasCallsDue == (self.state != .open && !self.state.isFinished)
+            && self.branches.allSatisfy { planner.isPossible($0.state, in: self.state) }
     }
 
     func position(of branchID: BranchID) -> Int? {

@@ -75,19 +75,6 @@ extension GlobalTransaction {
         guard self.isConsistent else { throw .invalidValue(offset: stateOffset, field: "state") }
     }
 
-    /// Whether state, decision and times fit together: a transaction that says two things about its outcome isn't one.
-    private var isConsistent: Bool {
-        let expected: Decision?
-        switch self.state {
-        case .open, .running: expected = nil
-        case .committing, .committed: expected = .commit
-        case .aborting, .aborted: expected = .abort
-        }
-        let isFinished = self.state.isFinished
-        return self.decision == expected && (self.decidedAt != nil) == (expected != nil)
-            && (self.finishedAt != nil) == isFinished && (self.finishedIndex != nil) == isFinished
-    }
-
     private var estimatedLength: Int {
         self.branches.reduce(128 + 64 * self.history.count) { length, branch in
             length + branch.spec.estimatedLength + 16

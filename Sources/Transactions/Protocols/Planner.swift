@@ -11,6 +11,9 @@ package protocol Planner: Sendable {
     /// The targets that a branch must name, and the only ones that it may.
     func operations(of origin: Origin) -> [Operation]
 
+    /// Whether a branch can be in that state while its transaction is in this one.
+    func isPossible(_ branch: BranchState, in state: TransactionState) -> Bool
+
     /// The calls before the decision begin.
     func run(_ transaction: inout GlobalTransaction) -> PlannerStep
 

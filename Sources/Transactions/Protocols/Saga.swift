@@ -11,6 +11,17 @@ package struct SagaPlanner: Planner {
         [.action, .compensate]
     }
 
+    package func isPossible(_ branch: BranchState, in state: TransactionState) -> Bool {
+        switch state {
+        case .open: branch == .pending
+        case .running: [.pending, .acting, .done].contains(branch)
+        case .committing: false
+        case .aborting: [.pending, .done, .failed, .unknown, .compensating, .compensated].contains(branch)
+        case .committed: branch == .done
+        case .aborted: [.pending, .compensated].contains(branch)
+        }
+    }
+
     package func run(_ transaction: inout GlobalTransaction) -> PlannerStep {
         guard !transaction.branches.isEmpty else { return .decide(.commit) }
         let count = transaction.isConcurrent ? transaction.branches.count : 1

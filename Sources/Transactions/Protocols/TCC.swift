@@ -15,6 +15,17 @@ package struct TCCPlanner: Planner {
         }
     }
 
+    package func isPossible(_ branch: BranchState, in state: TransactionState) -> Bool {
+        switch state {
+        case .open: branch == .pending
+        case .running: [.trying, .done].contains(branch)
+        case .committing: [.confirming, .confirmed].contains(branch)
+        case .aborting: [.cancelling, .cancelled].contains(branch)
+        case .committed: branch == .confirmed
+        case .aborted: branch == .cancelled
+        }
+    }
+
     package func run(_ transaction: inout GlobalTransaction) -> PlannerStep {
         self.beginAll(.trying, &transaction)
         return .callsDue

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// What SQLite doesn't do for a database's folder: private files, and syncs whose errors show.
+enum DataFolder {
+    /// Creates an empty file that only its owner may read and write, unless there is a file already. SQLite gives the
+    /// files that it puts beside it the same mode.
+    static func createPrivateFile(_ path: String) throws(StateStoreError) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Self.failure(path, "create") }
+        close(descriptor)
+    }
+
+    /// Syncs the folder that the file is in, so that its entry survives a power loss.
+    static func syncFolder(of path: String) throws(StateStoreError) {
+        let folder: String
+        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) {
+            folder = slash == path.startIndex ? "/" : String(path[..<slash])
+        } else {
+            folder = "."
+        }
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.failure(folder, "open") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw Self.failure(folder, "sync") }
+    }
+
+    private static func failure(_ path: String, _ action: String) -> StateStoreError {
+        .cannotOpen(path: path, reason: "\(action): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SQLite
+package import Transactions
+
+/// Applied state on disk: the connection that writes `state.db`. There is exactly one; others only read.
+///
+/// The file may lag behind the log, which replays what is missing, but must never lead it: give it a checkpoint at index
+/// n only when this node's log is synced through n. Since it may lag, synchronous=NORMAL is enough: a power loss costs
+/// the latest checkpoints, whole ones, and never a part of one. The log's prefix may be deleted only below an index that
+/// `sync()` has returned.
+///
+/// Confined to one thread at a time.
+package final class StateDatabase {
+    package let path: String
+    private let recovery: StateRecovery
+    private let statements: WriterStatements
+    private let archive: ArchiveQueries
+    private let database: Database
+    /// What the file holds, as of the last committed transaction.
+    private var meta: StateRecovery.MetaRow
+    /// About how many pages the WAL has grown by since SQLite's last checkpoint.
+    private var walPages = 0
+
+    /// Pages of WAL, of 4 KiB each, at which they are moved into the database file.
+    private static let walPagesLimit = 1000
+
+    /// Opens the file, and creates it if there is none.
+    ///
+    /// Moves what an earlier process left in the WAL into the database file and syncs it: after a sync that failed, the
+    /// page cache shows bytes that the disk may not have, and this writes them anew.
+    package static func open(path: String, identity: StateIdentity) throws(StateStoreError) -> StateDatabase {
+        try DataFolder.createPrivateFile(path)
+        let database = try StateDatabase(path: path, identity: identity)
+        try DataFolder.syncFolder(of: path)
+        return database
+    }
+
+    private init(path: String, identity: StateIdentity) throws(StateStoreError) {
+        let recovery = StateRecovery(path: path, identity: identity)
+        let database: Database
+        do {
+            database = try Self.connect(path: path, identity: identity)
+        } catch {
+            throw StateStoreError(error, path: path, table: "?")
+        }
+        self.meta = try Schema.meta(in: database, recovery: recovery)
+        do throws(SQLiteError) {
+            // Only now, since a file that isn't ours is left as it is.
+            try database.checkpoint(.full)
+            self.statements = try WriterStatements(in: database)
+            self.archive = try ArchiveQueries(in: database)
+        } catch {
+            throw StateStoreError(error, path: path, table: "?")
+        }
+        self.path = path
+        self.recovery = recovery
+        self.database = database
+    }
+
+    private static func connect(path: String, identity: StateIdentity) throws(SQLiteError) -> Database {
+        let database = try Database(path: path, access: .readWrite)
+        try database.set(.defensive, true)
+        try database.set(.trustedSchema, false)
+        // A checkpoint on closing would hide its errors; `sync()` shows them.
+        try database.set(.noCheckpointOnClose, true)
+        try database.enterWALMode()
+        try database.execute("PRAGMA synchronous=NORMAL")
+        try database.execute("PRAGMA wal_autocheckpoint=0")
+        try database.execute("PRAGMA secure_delete=OFF")
+        if try database.firstInteger("SELECT count(*) FROM sqlite_schema") == 0 {
+            try Schema.create(in: database, meta: StateRecovery.MetaRow(identity: identity))
+        }
+        return database
+    }
+
+    /// Index of the last entry whose effect the file holds.
+    package var appliedIndex: UInt64 { self.meta.appliedIndex }
+    /// Live transactions in the file.
+    package var liveCount: UInt64 { self.meta.liveCount }
+    /// Finished transactions in the file.
+    package var archivedCount: UInt64 { self.meta.archivedCount }
+
+    /// Reads and verifies what a node starts from: the live transactions, and where in the log they stand.
+    package func load() throws(StateStoreError) -> RecoveredState {
+        let meta = try Schema.meta(in: self.database, recovery: self.recovery)
+        var rows: [StateRecovery.LiveRow] = []
+        do throws(SQLiteError) {
+            let statement = try Statement("SELECT gid, body, crc FROM live", in: self.database)
+            while try statement.step() {
+                rows.append(
+                    StateRecovery.LiveRow(
+                        gid: statement.text(column: 0), body: statement.blob(column: 1),
+                        checksum: statement.integer(column: 2)))
+            }
+        } catch {
+            throw self.failure(error, table: "live")
+        }
+        return try self.recovery.recover(meta: meta, live: rows)
+    }
+
+    /// Writes all of it in one transaction of SQLite: the file then stands at `checkpoint.appliedIndex`.
+    ///
+    /// It is visible to readers when this returns, and survives the end of the process; only `sync()` makes it survive a
+    /// power loss.
+    /// - Throws: `diskFull` or `outOfOrder` when nothing was written; after any other error the process must end.
+    package func checkpoint(_ checkpoint: StateCheckpoint) throws(StateStoreError) {
+        guard checkpoint.appliedIndex >= self.meta.appliedIndex else {
+            throw .outOfOrder(path: self.path, appliedIndex: self.meta.appliedIndex, given: checkpoint.appliedIndex)
+        }
+        do throws(SQLiteError) {
+            self.meta = try self.database.transaction { () throws(SQLiteError) in try self.write(checkpoint) }
+        } catch {
+            throw self.failure(error, table: "?")
+        }
+        if self.walPages >= Self.walPagesLimit { try self.moveWAL(.passive) }
+    }
+
+    /// Makes everything so far survive a power loss: syncs the WAL, moves it into the database file, syncs that.
+    /// - Returns: the applied index that is safe now.
+    package func sync() throws(StateStoreError) -> UInt64 {
+        try self.moveWAL(.full)
+        return self.meta.appliedIndex
+    }
+
+    /// A finished transaction, or `nil` if the archive has none of this gid.
+    package func archived(_ gid: Gid) throws(StateStoreError) -> GlobalTransaction? {
+        try self.archive.lookup(gid, recovery: self.recovery)
+    }
+
+    /// Finished transactions in the order of their gids. See `ArchiveReader.list`.
+    package func list(
+        state: TransactionState? = nil, after: Gid? = nil, limit: Int
+    ) throws(StateStoreError) -> [GlobalTransaction] {
+        try self.archive.list(state: state, after: after, limit: limit, recovery: self.recovery)
+    }
+
+    /// Writes the rows and gives the row of `meta` that is true once they are committed.
+    private func write(_ checkpoint: StateCheckpoint) throws(SQLiteError) -> StateRecovery.MetaRow {
+        var meta = self.meta
+        var bytes = 0
+        for transaction in checkpoint.changedLive {
+            let row = StateRecovery.LiveRow(transaction)
+            bytes += row.body.count
+            if try self.statements.put(row, in: self.database) { meta.liveCount += 1 }
+        }
+        for transaction in checkpoint.finished {
+            let row = StateRecovery.ArchiveRow(transaction)
+            bytes += row.body.count
+            try self.statements.archive(row)
+            meta.archivedCount += 1
+            meta.liveCount -= try self.statements.remove(transaction.gid, in: self.database)
+        }
+        for gid in checkpoint.removedLive {
+            meta.liveCount -= try self.statements.remove(gid, in: self.database)
+        }
+        meta.appliedIndex = checkpoint.appliedIndex
+        meta.appliedTerm = checkpoint.appliedTerm
+        meta.logTime = checkpoint.logTime.rawValue
+        meta.checksum = meta.expectedChecksum
+        try self.statements.update(meta)
+        let rows = checkpoint.changedLive.count + checkpoint.finished.count + checkpoint.removedLive.count
+        self.walPages += 2 + 2 * rows + bytes / 4096
+        return meta
+    }
+
+    /// Only this connection ever moves the WAL, and here its errors show.
+    private func moveWAL(_ mode: Database.CheckpointMode) throws(StateStoreError) {
+        do {
+            try self.database.checkpoint(mode)
+        } catch {
+            throw self.failure(error, table: "?")
+        }
+        self.walPages = 0
+    }
+
+    private func failure(_ error: SQLiteError, table: String) -> StateStoreError {
+        StateStoreError(error, path: self.path, table: table)
+    }
+}
