@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Bytes
+import NIOCore
+package import Raft
+
+/// What two nodes say to each other before anything else.
+package enum HandshakeMessage: Hashable, Sendable {
+    /// The connecting node's ids, and the node that it wants to reach.
+    case hello(PeerIdentity, target: NodeID)
+    /// The accepting node's ids.
+    case welcome(PeerIdentity)
+    case refusal(Refusal)
+
+    /// The version of frames and handshake. It stands first in every hello, so that any two versions understand that they
+    /// differ.
+    package static let version: UInt16 = 1
+
+    var kind: Frame.Kind {
+        switch self {
+        case .hello: .hello
+        case .welcome: .welcome
+        case .refusal: .refusal
+        }
+    }
+}
+
+/// Why a node does not talk to another: said to the refused side, so that both logs name the mistake.
+package enum Refusal: Hashable, Sendable, CustomStringConvertible {
+    case version(refuser: UInt16, refused: UInt16)
+    /// The two nodes are of different clusters.
+    case wrongCluster(refuser: ClusterID, refused: ClusterID)
+    /// The refusing node has no such peer in its configuration; its own name is no peer either.
+    case unknownNode(NodeID)
+    /// The node's data folder is not the one that the refusing node knows: its disk was lost or exchanged.
+    case wrongStorage(NodeID, expected: StorageID, given: StorageID)
+    /// The address leads to another node than the one that was wanted.
+    case notMe(wanted: NodeID, actual: NodeID)
+
+    package var description: String {
+        switch self {
+        case .version(let refuser, let refused):
+            "wrong protocol version: \(refused) meets \(refuser)"
+        case .wrongCluster(let refuser, let refused):
+            "wrong cluster: a node of \(Self.text(refused)) meets one of \(Self.text(refuser))"
+        case .unknownNode(let node):
+            "unknown node: \(node) is not a peer of the refusing node"
+        case .wrongStorage(let node, let expected, let given):
+            "wrong storage: \(node) comes with data folder \(Self.text(given)), known is \(Self.text(expected))"
+        case .notMe(let wanted, let actual):
+            "not me: \(wanted) was wanted, this is \(actual)"
+        }
+    }
+
+    /// One word for the reason, so that log lines can be counted and limited by it.
+    package var word: String {
+        switch self {
+        case .version: "version"
+        case .wrongCluster: "wrong-cluster"
+        case .unknownNode: "unknown-node"
+        case .wrongStorage: "wrong-storage"
+        case .notMe: "not-me"
+        }
+    }
+
+    private static func text(_ cluster: ClusterID) -> String { self.hex(cluster.high) + self.hex(cluster.low) }
+    private static func text(_ storage: StorageID) -> String { self.hex(storage.rawValue) }
+    private static func hex(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+/// Why the body of a handshake frame could not be read.
+package enum HandshakeError: Error, Hashable, Sendable {
+    /// The other side speaks another version of the protocol.
+    case version(UInt16)
+    case malformed(ByteError)
+    /// A frame of this kind has no place in a handshake.
+    case unexpectedKind(Frame.Kind)
+}
+
+extension HandshakeMessage {
+    private enum RefusalTag: UInt8 {
+        case version = 1
+        case wrongCluster = 2
+        case unknownNode = 3
+        case wrongStorage = 4
+        case notMe = 5
+    }
+
+    package var encoded: [UInt8] {
+        var writer = ByteWriter(capacity: 128)
+        writer.write(Self.version)
+        switch self {
+        case .hello(let identity, let target):
+            Self.encode(identity, into: &writer)
+            MessageCodec.encode(target, into: &writer)
+        case .welcome(let identity):
+            Self.encode(identity, into: &writer)
+        case .refusal(let refusal):
+            Self.encode(refusal, into: &writer)
+        }
+        return writer.bytes
+    }
+
+    /// Reads the body of a handshake frame.
+    package init(_ frame: Frame) throws(HandshakeError) {
+        let read: HandshakeMessage?
+        let version: UInt16
+        do throws(ByteError) {
+            var reader = ByteReader(Array(frame.body.readableBytesView))
+            version = try reader.read()
+            read = try Self.read(frame.kind, version: version, from: &reader)
+        } catch {
+            throw .malformed(error)
+        }
+        if let read {
+            self = read
+        } else if version == Self.version {
+            throw .unexpectedKind(frame.kind)
+        } else {
+            throw .version(version)
+        }
+    }
+
+    /// Nil for what only a newer version could read, and for frames of other kinds.
+    ///
+    /// The refusal for a version is the same in all versions, so that the refused side can always say why.
+    private static func read(
+        _ kind: Frame.Kind, version: UInt16, from reader: inout ByteReader
+    ) throws(ByteError) -> HandshakeMessage? {
+        let message: HandshakeMessage
+        switch kind {
+        case .hello where version == self.version:
+            let identity = try self.decodeIdentity(from: &reader)
+            message = .hello(identity, target: try MessageCodec.decodeNode(from: &reader))
+        case .welcome where version == self.version:
+            message = .welcome(try self.decodeIdentity(from: &reader))
+        case .refusal:
+            message = .refusal(try self.decodeRefusal(from: &reader))
+        case .hello, .welcome, .message, .request, .reply:
+            return nil
+        }
+        try reader.finish()
+        return message
+    }
+
+    private static func encode(_ identity: PeerIdentity, into writer: inout ByteWriter) {
+        MessageCodec.encode(identity.cluster, into: &writer)
+        MessageCodec.encode(identity.node, into: &writer)
+        writer.write(identity.storage.rawValue)
+    }
+
+    private static func decodeIdentity(from reader: inout ByteReader) throws(ByteError) -> PeerIdentity {
+        let cluster = try MessageCodec.decodeCluster(from: &reader)
+        let node = try MessageCodec.decodeNode(from: &reader)
+        let start = reader.offset
+        let storage = StorageID(rawValue: try reader.read())
+        // Nobody may be trusted on first use with an id that stands for "not known".
+        guard storage != .unknown else { throw .invalidValue(offset: start, field: "storage id") }
+        return PeerIdentity(cluster: cluster, node: node, storage: storage)
+    }
+
+    private static func encode(_ refusal: Refusal, into writer: inout ByteWriter) {
+        switch refusal {
+        case .version(let refuser, let refused):
+            writer.write(RefusalTag.version.rawValue)
+            writer.write(refuser)
+            writer.write(refused)
+        case .wrongCluster(let refuser, let refused):
+            writer.write(RefusalTag.wrongCluster.rawValue)
+            MessageCodec.encode(refuser, into: &writer)
+            MessageCodec.encode(refused, into: &writer)
+        case .unknownNode(let node):
+            writer.write(RefusalTag.unknownNode.rawValue)
+            MessageCodec.encode(node, into: &writer)
+        case .wrongStorage(let node, let expected, let given):
+            writer.write(RefusalTag.wrongStorage.rawValue)
+            MessageCodec.encode(node, into: &writer)
+            writer.write(expected.rawValue)
+            writer.write(given.rawValue)
+        case .notMe(let wanted, let actual):
+            writer.write(RefusalTag.notMe.rawValue)
+            MessageCodec.encode(wanted, into: &writer)
+            MessageCodec.encode(actual, into: &writer)
+        }
+    }
+
+    private static func decodeRefusal(from reader: inout ByteReader) throws(ByteError) -> Refusal {
+        let start = reader.offset
+        guard let tag = RefusalTag(rawValue: try reader.read()) else {
+            throw .invalidValue(offset: start, field: "refusal")
+        }
+        switch tag {
+        case .version:
+            return .version(refuser: try reader.read(), refused: try reader.read())
+        case .wrongCluster:
+            let refuser = try MessageCodec.decodeCluster(from: &reader)
+            return .wrongCluster(refuser: refuser, refused: try MessageCodec.decodeCluster(from: &reader))
+        case .unknownNode:
+            return .unknownNode(try MessageCodec.decodeNode(from: &reader))
+        case .wrongStorage:
+            let node = try MessageCodec.decodeNode(from: &reader)
+            let expected = StorageID(rawValue: try reader.read())
+            return .wrongStorage(node, expected: expected, given: StorageID(rawValue: try reader.read()))
+        case .notMe:
+            let wanted = try MessageCodec.decodeNode(from: &reader)
+            return .notMe(wanted: wanted, actual: try MessageCodec.decodeNode(from: &reader))
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Raft
+
+/// Who a node is: its cluster, its name, and this life of its data folder.
+package struct PeerIdentity: Hashable, Sendable {
+    package let cluster: ClusterID
+    package let node: NodeID
+    /// Never `.unknown`.
+    package let storage: StorageID
+
+    package init(cluster: ClusterID, node: NodeID, storage: StorageID) {
+        self.cluster = cluster
+        self.node = node
+        self.storage = storage
+    }
+}
+
+/// Where a peer listens.
+package struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
+    /// A host name or an IP address without brackets. A name is resolved at every connect: addresses may change.
+    package let host: String
+    package let port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    package var description: String {
+        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
+    }
+}
