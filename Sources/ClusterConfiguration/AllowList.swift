@@ -71,6 +71,25 @@ package struct AllowList: Hashable, Sendable {
         return isListedByName ? .allowed : .refused(.notListed(host: address.description, port: port))
     }
 
+    /// Why an entry can never allow anything, if that is so: it names a single host that is always refused, or a node of the
+    /// cluster. Whoever wrote it is wrong about what is going to be called. A network may cover such hosts by the way.
+    package func contradiction(of entry: AllowEntry) -> TargetRefusal? {
+        let host: Host
+        switch entry.hosts {
+        case .name(let name):
+            if Self.metadataNames.contains(name) { return .metadataService }
+            host = .name(name)
+        case .addresses(let prefix, let length):
+            guard length == prefix.bytes.count * 8 else { return nil }
+            for meant in [prefix, prefix.translatedIPv4].compactMap(\.self) {
+                if let refusal = Self.alwaysRefused(meant) { return refusal }
+            }
+            host = .address(prefix.translatedIPv4 ?? prefix)
+        }
+        guard let port = entry.port, self.isOwn(host, port: port) else { return nil }
+        return .ownPort(port)
+    }
+
     private func lists(address: ResolvedAddress, port: Int) -> Bool {
         self.entries.contains { entry in
             guard case .addresses(let prefix, let length) = entry.hosts else { return false }
