@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What must hold. The numbers are those of Docs/faults.md.
+package enum Invariant: String, CaseIterable, Hashable, Sendable {
+    case oneLeaderPerTerm = "I1 one leader per term"
+    case logMatching = "I2 log matching"
+    case committedStays = "I3 a committed entry never changes or vanishes"
+    case sameStateHash = "I4 same state hash at the same applied index"
+    case promisesSurvive = "I5 term, vote and acknowledged log head never go back over a restart"
+    case freshReads = "I15 a linearizable read is never stale"
+    /// What harmed a stored row must be found before the node takes part.
+    case rotIsSeen = "rot is seen at the next start"
+    /// What the core promises to its driver: one batch a turn and that first, numbered without a gap, indexes that fit.
+    case driverContract = "the core keeps its contract with the driver"
+    /// What is sent is what arrives.
+    case codecRoundTrip = "a message survives encoding and decoding"
+    /// A seed gives the same events in every run.
+    case sameSeedSameRun = "same seed, same run"
+    /// After everything has healed, the cluster works again within a bound.
+    case liveness = "liveness after healing"
+}
+
+/// A broken invariant, with what was seen.
+package struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
+    package let invariant: Invariant
+    package let message: String
+
+    package init(_ invariant: Invariant, _ message: String) {
+        self.invariant = invariant
+        self.message = message
+    }
+
+    package var description: String { "\(self.invariant.rawValue): \(self.message)" }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Raft
+
+/// The words in which traces and scenarios show what nodes say and do.
+package enum Describe {
+    /// Simulated seconds with microseconds.
+    package static func seconds(_ nanoseconds: UInt64) -> String {
+        let micros = String(nanoseconds / 1000 % 1_000_000)
+        return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 6 - micros.count) + micros
+    }
+
+    package static func milliseconds(_ nanoseconds: UInt64) -> String { "\(nanoseconds / 1_000_000) ms" }
+
+    /// `index/term`, as in "3/2": entry 3, of term 2.
+    package static func position(_ index: LogIndex, _ term: Term) -> String { "\(index.rawValue)/\(term.rawValue)" }
+
+    package static func entry(_ entry: Entry) -> String {
+        let place = self.position(entry.index, entry.term)
+        switch entry.kind {
+        case .leaderStart: return "\(place) start"
+        case .command:
+            if let write = RegisterWrite(payload: entry.payload) {
+                return "\(place) c\(write.client)#\(write.sequence)"
+            }
+            let isText = entry.payload.allSatisfy { (0x20..<0x7f).contains($0) }
+            return isText ? "\(place) \(String(decoding: entry.payload, as: UTF8.self))" : "\(place) command"
+        }
+    }
+
+    package static func entries(_ entries: [Entry]) -> String {
+        "[" + entries.map(self.entry).joined(separator: ", ") + "]"
+    }
+
+    package static func message(_ message: Message) -> String {
+        switch message {
+        case .preVote(let request): "PreVote \(self.request(request))"
+        case .preVoteReply(let reply):
+            "PreVoteReply term=\(reply.term.rawValue) for=\(reply.candidacyTerm.rawValue) \(self.vote(reply.isGranted))"
+        case .requestVote(let request): "RequestVote \(self.request(request))"
+        case .requestVoteReply(let reply):
+            "RequestVoteReply term=\(reply.term.rawValue) \(self.vote(reply.isGranted))"
+        case .appendEntries(let request):
+            "AppendEntries term=\(request.term.rawValue) "
+                + "prev=\(self.position(request.prevLogIndex, request.prevLogTerm)) "
+                + "commit=\(request.leaderCommit.rawValue)"
+                + (request.readRound > 0 ? " round=\(request.readRound)" : "") + " \(self.entries(request.entries))"
+        case .appendEntriesReply(let reply):
+            "AppendEntriesReply term=\(reply.term.rawValue) \(self.outcome(reply.outcome))"
+                + (reply.readRound > 0 ? " round=\(reply.readRound)" : "")
+        }
+    }
+
+    package static func role(_ summary: RoleSummary) -> String {
+        "\(summary.role.rawValue) term=\(summary.term.rawValue) leader=\(summary.leaderID?.rawValue ?? "-")"
+    }
+
+    package static func batch(_ batch: Batch) -> String {
+        "#\(batch.sequence) term=\(batch.hardState.currentTerm.rawValue) "
+            + "vote=\(batch.hardState.votedFor?.rawValue ?? "-")"
+            + (batch.truncateFrom.map { " cut from \($0.rawValue)" } ?? "") + " \(self.entries(batch.entries))"
+    }
+
+    package static func rot(_ rot: Rot) -> String {
+        switch rot {
+        case .hardStateMissing: "the row of term and vote is missing"
+        case .hardStateDamaged: "the row of term and vote is damaged"
+        case .batchDamaged(let first, let last): "the row \(first.rawValue) to \(last.rawValue) is damaged"
+        case .batchMislabelled(let first, let last): "the row \(first.rawValue) to \(last.rawValue) is mislabelled"
+        case .gap(let expected, let found): "entry \(expected.rawValue) is missing before \(found.rawValue)"
+        case .wrongEnd(let expected, let found):
+            "the log ends at \(found.rawValue) instead of \(expected.rawValue)"
+        case .termOutOfOrder(let index, let term): "entry \(index.rawValue) has term \(term.rawValue)"
+        }
+    }
+
+    private static func request(_ request: VoteRequest) -> String {
+        "term=\(request.term.rawValue) last=\(self.position(request.lastLogIndex, request.lastLogTerm))"
+            + (request.isLeadershipTransfer ? " transfer" : "")
+    }
+
+    private static func vote(_ isGranted: Bool) -> String { isGranted ? "granted" : "refused" }
+
+    private static func outcome(_ outcome: AppendEntriesReply.Outcome) -> String {
+        switch outcome {
+        case .success(let matchIndex): "match=\(matchIndex.rawValue)"
+        case .conflict(let rejected, let term, let index):
+            "conflict at=\(rejected.rawValue) term=\(term.map { String($0.rawValue) } ?? "-") go=\(index.rawValue)"
+        case .staleTerm: "stale"
+        }
+    }
+}
+
+extension TraceEvent {
+    var description: String {
+        switch self {
+        case .sent(let message, let peer): "-> n\(peer + 1) \(Describe.message(message))"
+        case .dropped(let message, let peer): "-x n\(peer + 1) \(Describe.message(message))"
+        case .received(let message, let peer): "<- n\(peer + 1) \(Describe.message(message))"
+        case .deadline: "its deadline has come"
+        case .persisting(let batch): "writes \(Describe.batch(batch))"
+        case .persisted(let sequence): "has batches through #\(sequence) on disk"
+        case .connected(let peer): "is connected to n\(peer + 1)"
+        case .disconnected(let peer, let isRefused):
+            "lost n\(peer + 1)" + (isRefused ? ", and is refused there" : "")
+        case .role(let summary): "is \(Describe.role(summary))"
+        case .applied(let first, let last): "applies \(first.rawValue)...\(last.rawValue)"
+        case .proposed(let client, let sequence): "is asked for c\(client)#\(sequence)"
+        case .read(let client): "is asked for a read by c\(client)"
+        case .answered(let client, _): "answers c\(client)"
+        case .down(let kind, let survivors, let count):
+            "dies (\(kind.label)), \(survivors) of \(count) unsynced batches survive"
+        case .started(let term, let votedFor, let last, let applied):
+            "starts with term=\(term.rawValue) vote=\(votedFor?.rawValue ?? "-") last=\(last.rawValue) "
+                + "applied=\(applied.rawValue)"
+        case .foundRot(let rot): "finds rot: \(Describe.rot(rot))"
+        case .paused(let nanoseconds): "stands still for \(Describe.milliseconds(nanoseconds))"
+        case .resumed: "goes on"
+        case .stalled(let kind, let nanoseconds): "disk: \(kind.label) for \(Describe.milliseconds(nanoseconds))"
+        case .harmed(let damage): "disk is harmed: \(damage)"
+        case .cut(let from, let to): "n\(from + 1) -> n\(to + 1) is cut"
+        case .clogged(let from, let to, let nanoseconds):
+            "n\(from + 1) -> n\(to + 1) is clogged for \(Describe.milliseconds(nanoseconds))"
+        case .healedLink(let from, let to): "n\(from + 1) -> n\(to + 1) is whole again"
+        case .healed: "everything heals"
+        case .probed(let index): "proposes the probe at \(index.rawValue)"
+        }
+    }
+}

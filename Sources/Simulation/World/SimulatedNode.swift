@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Raft
+
+/// One node of the world: the production core, a modelled disk, the stand-in state machine, and what a driver keeps
+/// beside them.
+final class SimulatedNode {
+    enum Condition: Hashable {
+        case running
+        /// The process stands still; everything that arrives waits.
+        case paused
+        /// The process is gone.
+        case down
+        /// It found rot on its disk and stays out until it is repaired.
+        case rotten
+    }
+
+    let id: NodeID
+    let number: Int
+    let configuration: RaftConfiguration
+    var core: RaftCore?
+    var condition = Condition.down
+    /// Counts the process's lives, so that what was meant for an earlier one is not given to a later one.
+    var life: UInt32 = 0
+
+    var inbox: [RaftInput] = []
+    var isTurnDue = false
+    /// When the next wake-up is due; nil if none is.
+    var wakeAt: UInt64?
+
+    var disk = ModelledDisk()
+    /// Until then the disk takes nothing: it is full or slow.
+    var diskStalledUntil: UInt64 = 0
+    /// The process dies right after its next batch was handed to the disk.
+    var crashesAtNextBatch: FaultKind?
+
+    var register: Register
+    /// The state on disk: may lag behind `register`, never ahead of what this node's own log has on disk.
+    var checkpoint: Register
+
+    var nextRequest: UInt64 = 0
+    var proposals: [UInt64: Request] = [:]
+    /// Writes that stand in the log, by index, with the term that their entry must have.
+    var writes: [LogIndex: (term: Term, request: Request)] = [:]
+    var reads: [UInt64: Request] = [:]
+    /// Reads that are linearizable once the index is applied.
+    var readyReads: [(index: LogIndex, request: Request)] = []
+
+    init(configuration: RaftConfiguration, number: Int, clients: Int) {
+        self.id = configuration.nodeID
+        self.number = number
+        self.configuration = configuration
+        self.register = Register(clients: clients)
+        self.checkpoint = self.register
+    }
+
+    var isProcessAlive: Bool { self.condition == .running || self.condition == .paused }
+
+    /// The process is gone: what was only in memory is lost.
+    func die(survivors: Int) {
+        self.core = nil
+        self.condition = .down
+        self.life += 1
+        self.inbox.removeAll()
+        self.isTurnDue = false
+        self.wakeAt = nil
+        self.disk.crash(survivors: survivors)
+        self.crashesAtNextBatch = nil
+        self.register = self.checkpoint
+        self.proposals.removeAll()
+        self.writes.removeAll()
+        self.reads.removeAll()
+        self.readyReads.removeAll()
+    }
+}

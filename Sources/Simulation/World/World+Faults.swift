@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Raft
+
+/// What goes wrong, and how everything heals.
+extension World {
+    func scheduleFault(_ kind: FaultKind) {
+        self.queue.add(.fault(kind), at: self.now + self.plan.interval(to: kind, random: &self.faultRandom))
+    }
+
+    func fault(_ kind: FaultKind) throws(Violation) {
+        guard self.isFaulty else { return }
+        self.scheduleFault(kind)
+        switch kind {
+        case .clog: self.clog()
+        case .symmetricPartition: self.partition(isOneWay: false)
+        case .oneWayPartition: self.partition(isOneWay: true)
+        case .crash: self.crashSome(.crash)
+        case .powerLoss: self.losePower()
+        case .pause: self.pauseSome()
+        case .diskFull: self.stallDisk(.diskFull, for: 50_000_000...2_000_000_000)
+        case .slowDisk: self.stallDisk(.slowDisk, for: 5_000_000...150_000_000)
+        case .bitFlip: self.harmDisk()
+        case .loss, .duplicate, .reorder, .delay, .inputOutputError:
+            break  // Drawn for each message and sync, not by the clock.
+        }
+    }
+
+    /// A node whose process lives: the leader as often as any other, since most trouble is there.
+    private func victim() -> SimulatedNode? {
+        let alive = self.nodes.filter(\.isProcessAlive)
+        let leading = alive.filter { $0.core?.summary.role == .leader }
+        let choice = !leading.isEmpty && self.faultRandom.coin() ? leading : alive
+        return choice.isEmpty ? nil : choice[self.faultRandom.below(choice.count)]
+    }
+
+    // MARK: Processes
+
+    private func crashSome(_ kind: FaultKind) {
+        guard let node = self.victim() else { return }
+        if self.plan.aimsAtDisk, self.faultRandom.coin() {
+            node.crashesAtNextBatch = kind
+        } else {
+            self.crash(node, kind)
+        }
+    }
+
+    private func losePower() {
+        guard self.faultRandom.below(4) == 0 else { return self.crashSome(.powerLoss) }
+        for node in self.nodes where node.isProcessAlive { self.crash(node, .powerLoss) }
+    }
+
+    func crash(_ node: SimulatedNode, _ kind: FaultKind) {
+        self.counts[kind] += 1
+        let unsynced = node.disk.unsyncedCount
+        // Without power the half-written tail is torn and dropped; else the operating system may still write any first
+        // part of what the process handed over.
+        let survivors = kind == .powerLoss ? 0 : self.faultRandom.below(unsynced + 1)
+        self.record(.down(kind, survivors: survivors, of: unsynced), node)
+        self.judge.stops(node.number)
+        node.die(survivors: survivors)
+        self.disconnectAll(node)
+        let downtime =
+            self.faultRandom.coin()
+            ? self.faultRandom.within(2_000_000...100_000_000)
+            : self.faultRandom.within(100_000_000...3_000_000_000)
+        self.queue.add(.restart(node.number, life: node.life), at: self.now + downtime)
+    }
+
+    private func pauseSome() {
+        guard let node = self.victim(), node.condition == .running else { return }
+        let duration = self.faultRandom.within(20_000_000...1_500_000_000)
+        self.counts[.pause] += 1
+        self.record(.paused(nanoseconds: duration), node)
+        node.condition = .paused
+        node.wakeAt = nil
+        self.queue.add(.resume(node.number, life: node.life), at: self.now + duration)
+    }
+
+    // MARK: Disks
+
+    private func stallDisk(_ kind: FaultKind, for range: ClosedRange<UInt64>) {
+        guard let node = self.victim() else { return }
+        let duration = self.faultRandom.within(range)
+        self.counts[kind] += 1
+        self.record(.stalled(kind, nanoseconds: duration), node)
+        node.diskStalledUntil = max(node.diskStalledUntil, self.now + duration)
+    }
+
+    /// Harms a row of a disk, and mostly lets the node die soon, since only a start reads the disk. Never harms a
+    /// majority: the world would stand still until it heals.
+    private func harmDisk() {
+        let harmed = self.nodes.filter { $0.condition == .rotten || $0.disk.isHarmed }.count
+        guard harmed < (self.nodes.count - 1) / 2, let node = self.victim(), !node.disk.isHarmed else { return }
+        let kinds = ModelledDisk.Damage.allCases
+        let damage = kinds[self.faultRandom.below(kinds.count)]
+        guard node.disk.harm(damage, random: &self.faultRandom) else { return }
+        self.counts[.bitFlip] += 1
+        self.record(.harmed(damage), node)
+        if self.faultRandom.below(4) > 0 {
+            let delay = self.faultRandom.within(1_000_000...500_000_000)
+            self.queue.add(.crash(node.number, .crash, life: node.life), at: self.now + delay)
+        }
+    }
+
+    // MARK: Links
+
+    private func clog() {
+        let duration = self.faultRandom.within(10_000_000...800_000_000)
+        let from = self.faultRandom.below(self.nodes.count)
+        let everyLink = self.faultRandom.coin()
+        let only = self.faultRandom.below(self.nodes.count)
+        for to in self.nodes.indices where to != from && (everyLink || to == only) {
+            self.counts[.clog] += 1
+            self.record(.clogged(from: from, to: to, nanoseconds: duration))
+            self.network[from, to].cloggedUntil = max(self.network[from, to].cloggedUntil, self.now + duration)
+        }
+    }
+
+    /// Cuts the links between two sides, both ways or one way; the connections break, or just fall silent.
+    private func partition(isOneWay: Bool) {
+        var isOnOneSide = self.nodes.map { _ in self.faultRandom.coin() }
+        // Both sides have someone.
+        let lonely = self.faultRandom.below(self.nodes.count)
+        if !isOnOneSide.contains(true) || !isOnOneSide.contains(false) { isOnOneSide[lonely].toggle() }
+        self.counts[isOneWay ? .oneWayPartition : .symmetricPartition] += 1
+        let isNoticed = self.faultRandom.coin()
+        var links: [(from: Int, to: Int)] = []
+        for from in self.nodes.indices {
+            for to in self.nodes.indices where isOnOneSide[from] != isOnOneSide[to] {
+                guard isOnOneSide[from] || !isOneWay else { continue }
+                links.append((from, to))
+            }
+        }
+        for link in links {
+            self.network[link.from, link.to].cuts += 1
+            self.record(.cut(from: link.from, to: link.to))
+            if isNoticed { self.breakConnection(self.nodes[link.from], self.nodes[link.to]) }
+        }
+        self.queue.add(.partitionEnds(links), at: self.now + self.faultRandom.within(30_000_000...3_000_000_000))
+    }
+
+    func endPartition(_ links: [(from: Int, to: Int)]) {
+        guard self.isFaulty else { return }
+        for link in links {
+            self.network[link.from, link.to].cuts -= 1
+            self.record(.healedLink(from: link.from, to: link.to))
+        }
+        for node in self.nodes { self.connectAll(node) }
+    }
+
+    // MARK: Healing
+
+    /// Ends every fault: links are whole, disks take what they are given, rotten ones are repaired, every process runs.
+    func heal() throws(Violation) {
+        self.isFaulty = false
+        self.plan = .calm
+        self.record(.healed)
+        self.network.heal()
+        for node in self.nodes {
+            node.crashesAtNextBatch = nil
+            node.diskStalledUntil = self.now
+            node.disk.repair()
+            switch node.condition {
+            case .running: break
+            case .paused: try self.resume(node, life: node.life)
+            case .down, .rotten: try self.start(node)
+            }
+        }
+        for node in self.nodes { self.connectAll(node) }
+    }
+
+    /// The cluster has had its time: there must be one leader that all follow. It gets a proposal of its own.
+    func probe() throws(Violation) {
+        guard let leader = self.nodes.first(where: { $0.core?.summary.role == .leader }),
+            self.nodes.allSatisfy({
+                $0.core?.summary.leaderID == leader.id && $0.core?.currentTerm == leader.core?.currentTerm
+            })
+        else { throw Violation(.liveness, "no leader that all nodes follow: \(self.overview)") }
+        let write = RegisterWrite(client: UInt32(self.clients.count), sequence: 1, value: self.clientRandom.next())
+        try self.receive(
+            Request(client: self.clients.count, attempt: 1, operation: .write(write)), at: leader)
+    }
+
+    /// The clients have stopped a while ago: the probe is committed, and all nodes are in the same state.
+    func checkEnd() throws(Violation) {
+        self.isOver = true
+        guard self.isProbeWritten, let probeIndex = self.probeIndex else {
+            throw Violation(.liveness, "the proposal after the healing was not committed: \(self.overview)")
+        }
+        let first = self.nodes[0].register
+        for node in self.nodes {
+            guard node.register == first, node.register.appliedIndex >= probeIndex,
+                node.core?.lastIndex == first.appliedIndex
+            else { throw Violation(.liveness, "the nodes did not come to the same state: \(self.overview)") }
+        }
+    }
+
+    private var overview: String {
+        self.nodes.map { node in
+            guard let core = node.core else { return "\(node.id) \(node.condition)" }
+            return "\(node.id) \(Describe.role(core.summary)) last=\(core.lastIndex.rawValue) "
+                + "commit=\(core.commitIndex.rawValue) applied=\(node.register.appliedIndex.rawValue)"
+        }.joined(separator: "; ")
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Raft
+
+/// The driver of a node: inputs in, effects out, as the product's own driver does it.
+extension World {
+    /// Starts a node's process on what its disk holds.
+    func start(_ node: SimulatedNode) throws(Violation) {
+        let recovered: RecoveredLog
+        do {
+            recovered = try Recovery.recover(node.disk.stored)
+        } catch {
+            guard node.disk.isHarmed else {
+                throw Violation(.rotIsSeen, "\(node.id)'s disk is good, but taken for rotten: \(Describe.rot(error))")
+            }
+            self.record(.foundRot(error), node)
+            node.condition = .rotten
+            return
+        }
+        guard !node.disk.isHarmed else {
+            throw Violation(.rotIsSeen, "\(node.id) starts from a harmed disk")
+        }
+        let applied = node.checkpoint.appliedIndex
+        try self.judge.restarts(node.number, recovered: recovered, appliedIndex: applied)
+        node.core = RaftCore(
+            configuration: node.configuration, recovered: recovered, appliedIndex: applied,
+            seed: self.nodeRandom.next(), now: Instant(nanoseconds: self.now))
+        node.condition = .running
+        self.record(
+            .started(
+                term: recovered.hardState.currentTerm, votedFor: recovered.hardState.votedFor,
+                last: LogIndex(rawValue: UInt64(recovered.entries.count)), applied: applied), node)
+        self.connectAll(node)
+        self.arm(node)
+    }
+
+    /// Gives a node something to think about: at once, or in a turn soon that takes all that gathers until then.
+    func give(_ input: RaftInput, to node: SimulatedNode) throws(Violation) {
+        node.inbox.append(input)
+        guard node.condition == .running, !node.isTurnDue else { return }
+        guard self.nodeRandom.below(8) == 0 else { return try self.turn(node) }
+        node.isTurnDue = true
+        self.queue.add(
+            .turn(node.number, life: node.life), at: self.now + self.nodeRandom.within(10_000...2_000_000))
+    }
+
+    func turn(_ node: SimulatedNode) throws(Violation) {
+        let inputs = node.inbox
+        node.inbox = []
+        let effects = node.core?.step(inputs, now: Instant(nanoseconds: self.now)) ?? []
+        var wroteBatch = false
+        for (position, effect) in effects.enumerated() {
+            if case .persist = effect {
+                guard position == 0 else {
+                    throw Violation(.driverContract, "\(node.id) gives a batch as effect \(position + 1) of its turn")
+                }
+                wroteBatch = true
+            }
+            try self.carryOut(effect, of: node)
+        }
+        guard let core = node.core else { return }
+        try self.judge.ends(
+            Judge.View(
+                role: core.summary.role, term: core.currentTerm, commitIndex: core.commitIndex,
+                lastIndex: core.lastIndex), node: node.number)
+        self.arm(node)
+        if wroteBatch, let kind = node.crashesAtNextBatch { self.crash(node, kind) }
+    }
+
+    private func carryOut(_ effect: RaftEffect, of node: SimulatedNode) throws(Violation) {
+        switch effect {
+        case .persist(let batch):
+            self.record(.persisting(batch), node)
+            try self.judge.persists(batch, node: node.number)
+            node.disk.write(batch)
+            self.syncIfIdle(node)
+        case .send(let message, let peer):
+            try self.judge.sends(message, to: peer, node: node.number)
+            try self.transmit(message, from: node, to: self.number(of: peer))
+        case .proposalAppended(let id, let first, let term): self.appended(id, at: first, term: term, node: node)
+        case .proposalRefused(let id, let leader):
+            guard let request = node.proposals.removeValue(forKey: id.rawValue) else { return }
+            self.answer(.refused(leader: leader.map(self.number(of:))), to: request, from: node)
+        case .apply(let entries): try self.apply(entries, on: node)
+        case .readReady(let id, let index):
+            guard let request = node.reads.removeValue(forKey: id.rawValue) else { return }
+            node.readyReads.append((index, request))
+            self.answerReads(of: node)
+        case .readRefused(let id, let leader):
+            guard let request = node.reads.removeValue(forKey: id.rawValue) else { return }
+            self.answer(.refused(leader: leader.map(self.number(of:))), to: request, from: node)
+        case .roleChanged(let summary):
+            self.record(.role(summary), node)
+            if summary.role == .leader { self.statistics.elections += 1 }
+        case .leaderEstablished: break  // The world has nothing that only an established leader may do.
+        }
+    }
+
+    private func apply(_ entries: [Entry], on node: SimulatedNode) throws(Violation) {
+        guard let first = entries.first, let last = entries.last, let core = node.core else { return }
+        self.record(.applied(first: first.index, last: last.index), node)
+        try self.judge.applies(entries, node: node.number, term: core.currentTerm)
+        for entry in entries {
+            node.register.apply(entry)
+            try self.judge.reaches(entry.index, stateHash: node.register.hash.value, node: node.number)
+            guard let write = node.writes.removeValue(forKey: entry.index) else { continue }
+            self.answer(write.term == entry.term ? .written(entry.index) : .unknown, to: write.request, from: node)
+        }
+        self.answerReads(of: node)
+        // A checkpoint waits until the node's own log is on disk that far.
+        if node.register.appliedIndex <= core.durableIndex, self.diskRandom.below(16) == 0 {
+            node.checkpoint = node.register
+        }
+    }
+
+    // MARK: Time
+
+    /// Makes sure that the node is woken at its next deadline. A deadline moves with every heartbeat, so a wake-up that
+    /// comes too early just looks again.
+    func arm(_ node: SimulatedNode) {
+        guard let deadline = node.core?.nextDeadline.nanoseconds, node.condition == .running else { return }
+        if let wakeAt = node.wakeAt, wakeAt <= deadline { return }
+        let time = max(deadline, self.now)
+        node.wakeAt = time
+        self.queue.add(.wake(node.number, life: node.life), at: time)
+    }
+
+    func wake(_ node: SimulatedNode, life: UInt32) throws(Violation) {
+        // Of several wake-ups only the one noted last counts.
+        guard node.life == life, node.wakeAt == self.now else { return }
+        node.wakeAt = nil
+        guard node.condition == .running, let core = node.core else { return }
+        guard core.nextDeadline.nanoseconds <= self.now else { return self.arm(node) }
+        self.record(.deadline, node)
+        try self.turn(node)
+    }
+
+    func resume(_ node: SimulatedNode, life: UInt32) throws(Violation) {
+        guard node.condition == .paused, node.life == life else { return }
+        node.condition = .running
+        self.record(.resumed, node)
+        try self.turn(node)
+    }
+
+    // MARK: The disk
+
+    private func syncIfIdle(_ node: SimulatedNode) {
+        guard !node.disk.isSyncing, node.disk.hasUnsynced else { return }
+        node.disk.beginSync()
+        let delay = self.diskRandom.within(80_000...1_500_000)
+        self.queue.add(
+            .synced(node.number, life: node.life), at: max(self.now + delay, node.diskStalledUntil))
+    }
+
+    func synced(_ node: SimulatedNode, life: UInt32) throws(Violation) {
+        guard node.life == life, node.isProcessAlive else { return }
+        if node.diskStalledUntil > self.now {
+            return self.queue.add(.synced(node.number, life: life), at: node.diskStalledUntil)
+        }
+        if self.isFaulty, self.diskRandom.chance(perMillion: self.plan.inputOutputErrorRate) {
+            // A sync that fails ends the process: after it nobody knows what is on the disk.
+            return self.crash(node, .inputOutputError)
+        }
+        let through = node.disk.finishSync()
+        self.syncIfIdle(node)
+        guard let through else { return }
+        self.record(.persisted(through: through), node)
+        try self.give(.persisted(through: through), to: node)
+    }
+}

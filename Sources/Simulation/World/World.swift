@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Raft
+
+/// A cluster of production cores in a world of our own making: one thread, a virtual clock, and one seed from which all
+/// chance comes. Same seed, same run.
+///
+/// The world is faulty at first, then everything heals and the cluster must work again. After every event the judge
+/// looks at what happened.
+package final class World {
+    /// How long before the end everything heals, when the cluster must work again, and when the clients stop, so that
+    /// all nodes can come to the same state.
+    enum Healing {
+        static let duration: UInt64 = 5_000_000_000
+        static let probeAfter: UInt64 = 3_000_000_000
+        static let clientsStopAfter: UInt64 = 3_500_000_000
+    }
+
+    let options: SimulationOptions
+    let nodes: [SimulatedNode]
+    let ids: [NodeID]
+    let cluster: ClusterID
+
+    var now: UInt64 = 0
+    var queue = EventQueue<WorldEvent>()
+    var plan: FaultPlan
+    var isFaulty = true
+    var isOver = false
+    var network: Network
+    var connections: Connections
+    var clients: [Client]
+    var areClientsActive = true
+    /// The index of the proposal that must commit after the healing.
+    var probeIndex: LogIndex?
+    var isProbeWritten = false
+
+    var counts = FaultCounts()
+    var statistics = SimulationOutcome.Statistics()
+    var judge: Judge
+    var trace: Trace
+
+    var faultRandom: SeededRandom
+    var diskRandom: SeededRandom
+    var clientRandom: SeededRandom
+    var nodeRandom: SeededRandom
+    let clientPause: ClosedRange<UInt64>
+
+    package init(_ options: SimulationOptions) {
+        self.options = options
+        var random = SeededRandom(seed: options.seed)
+        // Drawn even when the caller chooses, so that the rest of the world stays the same.
+        let drawn = random.chance(perMillion: 700_000) ? 3 : 5
+        let size = options.nodeCount ?? drawn
+        self.ids = (1...size).map { NodeID(rawValue: "n\($0)") }
+        self.cluster = ClusterID(high: random.next(), low: random.next())
+        self.plan = FaultPlan(random: &random)
+        self.network = Network(size: size, random: random.forked())
+        self.connections = Connections(size: size)
+        self.judge = Judge(nodes: self.ids)
+        self.trace = Trace(limit: options.keepsWholeTrace ? nil : 60)
+        let clientCount = 2 + random.below(3)
+        self.clients = (0..<clientCount).map { Client(number: $0, leaderHint: random.below(size)) }
+        let mean = random.within(60_000_000...400_000_000)
+        self.clientPause = mean / 4...mean
+        let timing = World.timing(random: &random)
+        self.nodes = self.ids.indices.map { [ids] number in
+            var configuration = RaftConfiguration(nodeID: ids[number], voters: ids)
+            timing(&configuration)
+            #if PlantedBugs
+                configuration.plantedBugs = options.plantedBugs
+            #endif
+            return SimulatedNode(configuration: configuration, number: number, clients: clientCount + 1)
+        }
+        self.faultRandom = random.forked()
+        self.diskRandom = random.forked()
+        self.clientRandom = random.forked()
+        self.nodeRandom = random.forked()
+    }
+
+    /// Half of the worlds have the product's timing and bounds; the others have narrow bounds and slower clocks.
+    private static func timing(random: inout SeededRandom) -> (inout RaftConfiguration) -> Void {
+        guard random.coin() else { return { _ in } }
+        let heartbeat = random.within(20_000_000...80_000_000)
+        let shortest = heartbeat * random.within(3...5)
+        let messageBytes = Int(random.within(20...400))
+        let inflight = Int(random.within(1...8))
+        let uncommitted = Int(random.within(100...2_000))
+        return { configuration in
+            configuration.heartbeatInterval = heartbeat
+            configuration.electionTimeout = shortest...(shortest * 2)
+            configuration.maximumMessageBytes = messageBytes
+            configuration.maximumInflightMessages = inflight
+            configuration.maximumUncommittedBytes = uncommitted
+        }
+    }
+
+    /// Runs the world to its end or to the first broken invariant.
+    package func run() -> SimulationOutcome {
+        var violation: Violation?
+        do {
+            try self.begin()
+            while !self.isOver, let (time, event) = self.queue.popFirst() {
+                self.now = time
+                self.statistics.events += 1
+                try self.handle(event)
+            }
+        } catch {
+            violation = error
+        }
+        self.statistics.committed = self.judge.committedIndex.rawValue
+        return SimulationOutcome(
+            seed: self.options.seed, nodeCount: self.nodes.count, violation: violation, hash: self.trace.hash,
+            faults: self.counts, statistics: self.statistics,
+            trace: violation != nil || self.options.keepsWholeTrace ? self.trace.text : [])
+    }
+
+    private func begin() throws(Violation) {
+        for node in self.nodes { try self.start(node) }
+        for client in self.clients { self.queue.add(.clientActs(client.number), at: self.pauseOfClient()) }
+        for kind in FaultPlan.timed where self.plan.enabled.contains(kind) { self.scheduleFault(kind) }
+        let end = max(self.options.seconds, SimulationOptions.shortestRun) * 1_000_000_000
+        self.queue.add(.heal, at: end - Healing.duration)
+        self.queue.add(.probe, at: end - Healing.duration + Healing.probeAfter)
+        self.queue.add(.clientsStop, at: end - Healing.duration + Healing.clientsStopAfter)
+        self.queue.add(.end, at: end)
+    }
+
+    private func handle(_ event: WorldEvent) throws(Violation) {
+        switch event {
+        case .deliver(let message, let sender, let receiver):
+            try self.deliver(message, from: sender, to: self.nodes[receiver])
+        case .news(let news, let peer, let receiver, let epoch):
+            try self.tell(news, of: peer, to: self.nodes[receiver], epoch: epoch)
+        case .wake(let number, let life): try self.wake(self.nodes[number], life: life)
+        case .turn(let number, let life):
+            let node = self.nodes[number]
+            guard node.life == life, node.isTurnDue else { return }
+            node.isTurnDue = false
+            if node.condition == .running { try self.turn(node) }
+        case .synced(let number, let life): try self.synced(self.nodes[number], life: life)
+        case .restart(let number, let life):
+            let node = self.nodes[number]
+            if node.condition == .down, node.life == life { try self.start(node) }
+        case .crash(let number, let kind, let life):
+            let node = self.nodes[number]
+            if self.isFaulty, node.isProcessAlive, node.life == life { self.crash(node, kind) }
+        case .resume(let number, let life): try self.resume(self.nodes[number], life: life)
+        case .fault(let kind): try self.fault(kind)
+        case .partitionEnds(let links): self.endPartition(links)
+        case .clientActs(let number): self.clientActs(number)
+        case .clientGivesUp(let number, let attempt): self.clientGivesUp(number, attempt: attempt)
+        case .request(let request, let number): try self.receive(request, at: self.nodes[number])
+        case .answer(let answer, let request, let number): try self.answered(answer, request, from: number)
+        case .heal: try self.heal()
+        case .probe: try self.probe()
+        case .clientsStop: self.areClientsActive = false
+        case .end: try self.checkEnd()
+        }
+    }
+
+    func record(_ event: @autoclosure () -> TraceEvent, _ node: SimulatedNode? = nil) {
+        self.trace.record(event(), node: node?.number, time: self.now)
+    }
+
+    /// A node's number; every id in the world is one of its own.
+    func number(of id: NodeID) -> Int {
+        guard let number = self.ids.firstIndex(of: id) else { invariantFailure("no node is called \(id)") }
+        return number
+    }
+}
