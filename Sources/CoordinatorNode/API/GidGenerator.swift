@@ -46,7 +46,7 @@ package final class GidGenerator: Sendable {
             }
             return 26
         }
-        guard let gid = Gid(text) else { fatalError("a made gid is not valid: \(text)") }
+        guard let gid = Gid(rawValue: text) else { fatalError("a made gid is not valid: \(text)") }
         return gid
     }
 }

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterConfiguration
+import Transactions
+
+/// Reads the bodies of the native API's requests. Types and unknown fields are checked here; the rules of a transaction
+/// are the domain's (`Submission.validate`), and where a branch may call is the allow list's.
+enum NativeRequests {
+    static let gidRule = "1 to 128 bytes of printable ASCII without spaces"
+    static let branchIDRule = "1 to 64 bytes of printable ASCII without spaces"
+
+    static let defaultTimeoutMilliseconds: UInt64 = 60_000
+    static let waitMilliseconds: ClosedRange<UInt64> = 0...60_000
+
+    /// A body that holds what a transaction begins with.
+    struct Terms {
+        let gid: Gid?
+        let kind: TransactionKind
+        let isConcurrent: Bool
+        let timeoutMilliseconds: UInt64
+
+        fileprivate init(_ object: JSONObject) throws(FieldError) {
+            self.gid = try NativeRequests.gid(object.optional("gid"))
+            self.kind = try NativeRequests.kind(object.required("protocol"))
+            self.isConcurrent = try object.optional("concurrent")?.bool() ?? false
+            self.timeoutMilliseconds =
+                try object.optional("timeout_ms")?.integer(in: Limits.timeoutMilliseconds)
+                ?? NativeRequests.defaultTimeoutMilliseconds
+        }
+    }
+
+    /// `POST /v1/transactions`.
+    static func submission(
+        _ value: JSONValue
+    ) throws(FieldError) -> (terms: Terms, branches: [BranchSpec], wait: Duration) {
+        let object = try JSONObject(
+            value, fields: ["gid", "protocol", "timeout_ms", "concurrent", "branches", "wait_ms"])
+        let terms = try Terms(object)
+        let list = try object.required("branches").elements(count: 1...Limits.branches, named: "branches")
+        var branches: [BranchSpec] = []
+        branches.reserveCapacity(list.count)
+        for (position, element) in list.enumerated() {
+            let fields = try JSONObject(element, fields: Self.branchFields(operations: Self.operations(of: terms.kind)))
+            let ordinal = BranchID(rawValue: String(position + 1))
+            branches.append(
+                try Self.branch(fields, defaultID: ordinal, operations: Self.operations(of: terms.kind)))
+        }
+        return (terms, branches, try Self.wait(object))
+    }
+
+    /// `POST /v1/transactions/begin`.
+    static func beginning(_ value: JSONValue) throws(FieldError) -> Terms {
+        try Terms(JSONObject(value, fields: ["gid", "protocol", "timeout_ms", "concurrent"]))
+    }
+
+    /// `POST /v1/transactions/{gid}/branches`. The fields say which protocol the client has in mind; the machine knows the
+    /// transaction's and refuses a branch of another.
+    static func registration(_ value: JSONValue) throws(FieldError) -> (kind: TransactionKind, branch: BranchSpec) {
+        let object = try JSONObject(value, fields: Self.branchFields(operations: Operation.allCases))
+        let isTCC = Self.operations(of: .tcc).contains { object.optional($0.name) != nil }
+        // An ordinal would be no id here: whoever repeats a registration must name the same branch again.
+        _ = try object.required("id")
+        return (isTCC ? .tcc : .saga, try Self.branch(object, defaultID: nil, operations: Operation.allCases))
+    }
+
+    /// `POST /v1/transactions/{gid}/commit`; the body may be empty.
+    static func commit(_ value: JSONValue?) throws(FieldError) -> Duration {
+        guard let value else { return .zero }
+        return try Self.wait(JSONObject(value, fields: ["wait_ms"]))
+    }
+
+    /// `POST /v1/transactions/{gid}/abort`; the body may be empty.
+    static func abort(_ value: JSONValue?) throws(FieldError) -> (reason: String?, wait: Duration) {
+        guard let value else { return (nil, .zero) }
+        let object = try JSONObject(value, fields: ["reason", "wait_ms"])
+        return (try object.optional("reason").map(Self.reason), try Self.wait(object))
+    }
+
+    // MARK: Fields
+
+    private static func wait(_ object: JSONObject) throws(FieldError) -> Duration {
+        .milliseconds(try object.optional("wait_ms")?.integer(in: Self.waitMilliseconds) ?? 0)
+    }
+
+    private static func gid(_ value: JSONValue?) throws(FieldError) -> Gid? {
+        guard let value else { return nil }
+        guard let gid = Gid(rawValue: try value.string()) else { throw value.error("expected \(Self.gidRule)") }
+        return gid
+    }
+
+    private static func kind(_ value: JSONValue) throws(FieldError) -> TransactionKind {
+        let name = try value.string()
+        for kind in TransactionKind.allCases where kind.name.utf8.elementsEqual(name.utf8) { return kind }
+        let names = TransactionKind.allCases.map { "“\($0.name)”" }.joined(separator: " or ")
+        throw value.error("unknown protocol; expected \(names)")
+    }
+
+    /// A reason is shown to people in terminals, so it holds no control characters.
+    private static func reason(_ value: JSONValue) throws(FieldError) -> String {
+        let text = try value.string()
+        let isPlain = text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+        guard isPlain, text.utf8.count <= Limits.textLength else {
+            throw value.error("expected at most \(Limits.textLength) bytes without control characters")
+        }
+        return text
+    }
+
+    static func operations(of kind: TransactionKind) -> [Operation] {
+        switch kind {
+        case .saga: [.action, .compensate]
+        case .tcc: [.try, .confirm, .cancel]
+        }
+    }
+
+    private static func branchFields(operations: [Operation]) -> [String] {
+        ["id"] + operations.map(\.name) + ["headers", "payload"]
+    }
+
+    private static func branch(
+        _ object: JSONObject, defaultID: BranchID?, operations: [Operation]
+    ) throws(FieldError) -> BranchSpec {
+        var id = defaultID
+        if let value = object.optional("id") {
+            id = BranchID(rawValue: try value.string())
+            guard id != nil else { throw value.error("expected \(Self.branchIDRule)") }
+        }
+        guard let id else { throw object.missing("id") }
+        var targets: [Target] = []
+        for operation in operations {
+            guard let value = object.optional(operation.name) else { continue }
+            targets.append(Target(operation: operation, url: try value.string()))
+        }
+        let headers = try object.optional("headers").map(Self.headers) ?? []
+        let payload = object.optional("payload").map { $0.isNull ? [] : Array($0.bytes) } ?? []
+        return BranchSpec(id: id, targets: targets, headers: headers, payload: payload)
+    }
+
+    private static func headers(_ value: JSONValue) throws(FieldError) -> [Header] {
+        var headers: [Header] = []
+        for (key, value) in try value.members() {
+            headers.append(Header(name: key.text, value: try value.string()))
+        }
+        return headers
+    }
+}
