@@ -96,7 +96,7 @@ let serviceTargets: [Target] = [
         "LedgerService",
         ["SQLiteBarrier", "CoordinatorClient", "SQLite", nio, nioFoundation, log, hummingbird, arguments]),
     tests("PeerTransportTests", ["PeerTransport", "Raft", nio, nioPosix, nioEmbedded]),
-    tests("SQLiteBarrierTests", ["SQLiteBarrier", "SQLite"]),
+    tests("SQLiteBarrierTests", ["SQLiteBarrier", "CoordinatorClient", "SQLite"]),
     tests(
         "CoordinatorNodeTests",
         [
