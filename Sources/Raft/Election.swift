@@ -14,6 +14,10 @@ extension RaftCore {
 
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.
     mutating func startPreVote() {
+        guard !self.isDiskFull else {
+            self.role = .follower(leaderID: nil)
+            return self.resetElectionDeadline()
+        }
         self.role = .preCandidate(granted: [self.configuration.nodeID])
         self.setElectionDeadline(
             in: self.isLeaderGone ? self.configuration.lostLeaderRetry : self.configuration.electionTimeout)
@@ -138,6 +142,18 @@ extension RaftCore {
         }
         leader.quorumDeadline = self.now.advanced(byNanoseconds: self.configuration.heartbeatInterval)
         self.role = .leader(leader)
+    }
+
+    /// A leader that can't write hands over: the others find no leader and elect one of them, and reads go on there.
+    mutating func noteDiskFull(_ isFull: Bool) {
+        self.isDiskFull = isFull
+        guard isFull else { return }
+        switch self.role {
+        case .leader, .candidate, .preCandidate:
+            self.becomeFollower(term: self.currentTerm, leaderID: nil)
+            self.leaderContact = nil
+        case .follower: return
+        }
     }
 
     /// The peer's process is gone. If it led, there is nothing to wait for but a few random milliseconds.

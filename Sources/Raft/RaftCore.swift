@@ -30,6 +30,8 @@ package struct RaftCore: Sendable {
     var leaderContact: Instant?
     /// The leader's process is known to be gone: its connection was lost and a new one refused.
     var isLeaderGone = false
+    /// The disk takes nothing: this node neither leads nor stands for election.
+    var isDiskFull = false
 
     var held = HeldMessages()
     /// The sequence of the last batch given out, of the last one on disk, and of the one that carries the hard state.
@@ -129,6 +131,7 @@ package struct RaftCore: Sendable {
         case .propose(let id, let payloads): self.propose(id, payloads)
         case .read(let id): self.read(id)
         case .persisted(let sequence): self.persisted(through: sequence)
+        case .diskFull(let isFull): self.noteDiskFull(isFull)
         }
     }
 

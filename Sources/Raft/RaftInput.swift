@@ -27,6 +27,9 @@ package enum RaftInput: Hashable, Sendable {
     case read(ReadID)
     /// Every batch through this sequence is on disk.
     case persisted(through: UInt64)
+    /// Whether the disk is so full that a batch waits for room. Nothing of it is on disk, and nothing is lost: the batch
+    /// follows when there is room.
+    case diskFull(Bool)
 }
 
 /// One thing that the driver must do. Effects are carried out in the order given.
