@@ -91,3 +91,13 @@ extension Database {
         }
     }
 }
+
+extension Database {
+    /// Pages that this connection's transactions have written: to the WAL, in WAL mode. Checkpoints don't count.
+    package var pagesWritten: Int {
+        var current: Int32 = 0
+        var highest: Int32 = 0
+        sqlite3_db_status(self.handle, SQLITE_DBSTATUS_CACHE_WRITE, &current, &highest, 0)
+        return Int(current)
+    }
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Raft
+
+/// A node's Raft log in its data folder: one SQLite file, one connection, one caller at a time.
+///
+/// A `write` is one transaction and one sync: when it returns, all of it is on disk. See `LogWriter` for the thread that
+/// it runs on in a node.
+package final class SQLiteLog {
+    package let folder: String
+    package let identity: StoreIdentity
+    /// What the log held when it was opened. The owner may let go of it with `takeRecovered()`.
+    package private(set) var recovered: RecoveredLog
+    package private(set) var members: [Member]
+    /// Bytes that were written to the WAL since the last checkpoint.
+    package var uncheckpointedBytes: Int {
+        guard let open else { return 0 }
+        return (open.database.pagesWritten - self.pagesAtCheckpoint) * WALInspection.frameLength
+    }
+
+    private var record: HardStateRecord
+    private var rows: [BatchRow]
+    private var pagesAtCheckpoint = 0
+    private var open: OpenFiles?
+    let reserve: Reserve
+
+    /// What is let go of by a close. The lock goes last.
+    private final class OpenFiles {
+        let database: LogDatabase
+        var mark: MarkFile
+        private let lock: FolderLock
+
+        init(database: LogDatabase, mark: consuming MarkFile, lock: consuming FolderLock) {
+            self.database = database
+            self.mark = mark
+            self.lock = lock
+        }
+    }
+
+    /// Opens a log and makes sure that what it shows is on the disk.
+    ///
+    /// The WAL is walked and held against its mark, rows are judged by Raft's rules of recovery, the WAL's bytes are
+    /// written anew, all is copied into the database file and synced, and the mark is renewed: only then may the node vote
+    /// or acknowledge.
+    /// - Parameters:
+    ///   - nodeID: whose folder it must be.
+    ///   - clusterID: the cluster that it must be of, if that is known.
+    package init(
+        folder: String, nodeID: NodeID, clusterID: ClusterID? = nil, reserveBytes: Int = Reserve.defaultLength
+    ) throws(StoreError) {
+        try Self.checkInitialised(folder)
+        let lock = try FolderLock(folder: folder)
+        let start = try LogStart(folder: folder, renewing: true) { identity throws(StoreError) in
+            guard identity.nodeID == nodeID, clusterID == nil || identity.clusterID == clusterID else {
+                throw .foreign(
+                    path: folder, expected: StoreIdentity.name(nodeID: nodeID, clusterID: clusterID),
+                    found: identity.name)
+            }
+        }
+        let reserve = Reserve(folder: folder, length: reserveBytes)
+        let frames = try Self.checkpoint(start.database, with: reserve)
+        guard frames == start.wal.committedFrames else {
+            throw .corrupt(
+                path: folder + "/" + DataFolder.Names.wal,
+                detail: "SQLite sees \(frames) frames, the walk \(start.wal.committedFrames)")
+        }
+        var mark = try MarkFile(folder: folder, mark: start.mark)
+        try mark.renew(commitCounter: start.record.commitCounter)
+        try FileSystem.syncFolder(folder)
+        self.folder = folder
+        self.identity = start.record.identity
+        self.recovered = start.log
+        self.members = start.members
+        self.record = start.record
+        self.rows = start.rows
+        self.reserve = reserve
+        self.open = OpenFiles(database: start.database, mark: mark, lock: lock)
+        if !self.reserve.isThere { _ = try self.reserve.refillIfThereIsRoom() }
+    }
+
+    /// A full disk must not keep a node from starting: it may let go of the reserve for that.
+    private static func checkpoint(_ database: LogDatabase, with reserve: Reserve) throws(StoreError) -> Int {
+        do throws(StoreError) {
+            return try database.checkpoint()
+        } catch {
+            guard case .diskFull = error, reserve.isThere else { throw error }
+            try reserve.release()
+            return try database.checkpoint()
+        }
+    }
+
+    static func checkInitialised(_ folder: String) throws(StoreError) {
+        guard let names = try FileSystem.names(in: folder) else {
+            throw .notInitialised(path: folder, detail: "there is no such folder")
+        }
+        guard !names.contains(DataFolder.Names.unfinished) else {
+            throw .notInitialised(path: folder, detail: "its initialisation was cut off and must be begun again")
+        }
+        guard names.contains(DataFolder.Names.database) || names.contains(DataFolder.Names.mark) else {
+            let others = names.filter { $0 != DataFolder.Names.lock }
+            throw .notInitialised(
+                path: folder, detail: others.isEmpty ? "it is empty" : "it holds \(others[0]) but no log")
+        }
+    }
+
+    // MARK: What the log holds
+
+    package var hardState: HardState { self.record.hardState }
+    package var base: LogPosition { self.record.base }
+    package var lastIndex: LogIndex { self.record.lastIndex }
+    /// Counts the transactions on the file over all its lives.
+    package var commitCounter: UInt64 { self.record.commitCounter }
+
+    /// Hands out what was recovered and keeps no copy.
+    package func takeRecovered() -> RecoveredLog {
+        defer { self.recovered = .empty }
+        return self.recovered
+    }
+
+    // MARK: Changes
+
+    /// Writes batches, in order, as one transaction with one sync.
+    /// - Throws: `StoreError.diskFull` if nothing was written and the same may be tried again. After any other error the
+    ///   log must not be used any more: what the page cache shows may not be on the disk.
+    package func write(_ batches: [Batch]) throws(StoreError) {
+        guard !batches.isEmpty else { return }
+        let change = try LogChange(
+            batches, hardState: self.record.hardState, base: self.record.base.index, lastIndex: self.record.lastIndex)
+        var record = self.record
+        record.hardState = change.hardState
+        var kept = self.rows.count
+        var changed: [BatchRow] = []
+        try self.commit(&record) { record, database throws(StoreError) in
+            if let from = change.truncateFrom {
+                kept = self.rows.count - self.rows.reversed().prefix { $0.last >= from }.count
+                changed = try self.truncate(from: from, keeping: kept, &record, database)
+            }
+            changed += try self.append(change, after: changed.last ?? self.row(before: kept), &record, database)
+        }
+        self.rows.removeLast(self.rows.count - kept)
+        self.rows.append(contentsOf: changed)
+    }
+
+    /// Makes the life of a member's data folder durable: from then on only votes and acknowledgements of that life count.
+    /// - Throws: as `write`; `StoreError.foreign` if the member is known with another one, or isn't known at all.
+    package func recordStorageID(_ storageID: StorageID, of nodeID: NodeID) throws(StoreError) {
+        guard let place = self.members.firstIndex(where: { $0.nodeID == nodeID }) else {
+            throw .foreign(path: self.folder, expected: "a member of the group", found: "node \(nodeID.rawValue)")
+        }
+        let known = self.members[place].storageID
+        guard known != storageID else { return }
+        guard known == .unknown else {
+            throw .foreign(
+                path: self.folder, expected: "node \(nodeID.rawValue) with storage id \(known.rawValue)",
+                found: "storage id \(storageID.rawValue)")
+        }
+        var members = self.members
+        members[place] = Member(nodeID: nodeID, storageID: storageID)
+        let membership = MembershipRecord(members: members).encoded()
+        var record = self.record
+        record.membershipChecksum = Checksum.of(membership)
+        try self.commit(&record) { record, database throws(StoreError) in
+            try database.writeMembership(membership, group: record.group)
+        }
+        self.members = members
+    }
+
+    /// Moves the WAL's content into the database file; the next write begins the WAL anew.
+    package func checkpoint() throws(StoreError) {
+        let open = try self.opened()
+        _ = try open.database.checkpoint()
+        self.pagesAtCheckpoint = open.database.pagesWritten
+    }
+
+    /// Checkpoints, renews the mark, and lets go of the folder, also when that fails. A second call does nothing.
+    package func close() throws(StoreError) {
+        guard let open else { return }
+        defer { self.open = nil }
+        _ = try open.database.checkpoint()
+        try open.mark.renew(commitCounter: self.record.commitCounter)
+    }
+
+    /// Lets go of the folder as the death of the process would: nothing more is written.
+    package func abandon() { self.open = nil }
+
+    // MARK: Parts
+
+    private func opened() throws(StoreError) -> OpenFiles {
+        guard let open else { throw .closed(path: self.folder) }
+        return open
+    }
+
+    /// One transaction: what `body` does and the record, which counts it; then the mark.
+    private func commit(
+        _ record: inout HardStateRecord,
+        _ body: (inout HardStateRecord, LogDatabase) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        let open = try self.opened()
+        record.commitCounter += 1
+        try open.database.transaction { () throws(StoreError) in
+            try body(&record, open.database)
+            try open.database.write(record)
+        }
+        try open.mark.note(commitCounter: record.commitCounter)
+        self.record = record
+    }
+
+    private func row(before count: Int) -> BatchRow? { count > 0 ? self.rows[count - 1] : nil }
+
+    /// Removes what a conflict removes.
+    /// - Returns: the row that it cut through, with its new end, if there is one.
+    private func truncate(
+        from: LogIndex, keeping kept: Int, _ record: inout HardStateRecord, _ database: LogDatabase
+    ) throws(StoreError) -> [BatchRow] {
+        let removed = self.rows[kept...]
+        guard let first = removed.first else { return [] }
+        var doomed = removed
+        var shortened: [BatchRow] = []
+        let previous = self.row(before: kept)
+        if first.first < from {
+            doomed = removed.dropFirst()
+            shortened = [try self.shorten(first, to: from.previous(), after: previous, &record, database)]
+        }
+        if let start = doomed.first {
+            try database.deleteRows(from: start.id, group: record.group, count: doomed.count)
+        }
+        record.lastIndex = from.previous()
+        record.lastChain = shortened.last?.checksum ?? previous?.checksum ?? record.baseChain
+        return shortened
+    }
+
+    private func shorten(
+        _ row: BatchRow, to last: LogIndex, after previous: BatchRow?, _ record: inout HardStateRecord,
+        _ database: LogDatabase
+    ) throws(StoreError) -> BatchRow {
+        guard let stored = try? EntryCodec.decode(database.readEntries(ofRow: row.id)),
+            let end = stored.first(where: { $0.index == last })
+        else { throw .rot(.batchDamaged(first: row.first, last: row.last), path: database.path) }
+        let entries = EntryCodec.encode(stored.filter { $0.index <= last })
+        var row = row
+        row.last = last
+        row.term = end.term
+        row.checksum = BatchRow.checksum(
+            previous: previous?.checksum ?? record.baseChain, group: row.group, first: row.first, last: row.last,
+            term: row.term, entries: entries)
+        try database.rewrite(row, entries: entries)
+        return row
+    }
+
+    private func append(
+        _ change: LogChange, after previous: BatchRow?, _ record: inout HardStateRecord, _ database: LogDatabase
+    ) throws(StoreError) -> [BatchRow] {
+        var added: [BatchRow] = []
+        for (entries, bytes) in change.encodedRows() {
+            guard let first = entries.first, let last = entries.last else { continue }
+            let row = BatchRow(
+                id: (added.last?.id ?? previous?.id ?? 0) + 1, group: record.group, first: first.index,
+                last: last.index, term: last.term,
+                checksum: BatchRow.checksum(
+                    previous: record.lastChain, group: record.group, first: first.index, last: last.index,
+                    term: last.term, entries: bytes))
+            try database.insert(row, entries: bytes)
+            record.lastIndex = row.last
+            record.lastChain = row.checksum
+            added.append(row)
+        }
+        return added
+    }
+}
