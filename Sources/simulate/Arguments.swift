@@ -17,6 +17,8 @@ struct Arguments {
     var budgetSeconds: UInt64?
     var expectsViolation = false
     var showsTrace = false
+    var showsHashes = false
+    var listsPlanted = false
     #if PlantedBugs
         var plantedBugs: Set<PlantedBug> = []
     #endif
@@ -34,6 +36,7 @@ struct Arguments {
 
           --seed N            run this seed alone
           --trace             with --seed: print every event
+          --hashes            print the hash of every seed's events: the same for the same seed and the same code
           --seeds M           how many seeds (default 100)
           --first N           the first of them (default 1)
           --jobs J            seeds that run at the same time (default 1)
@@ -42,6 +45,7 @@ struct Arguments {
           --nodes 3|5|both    size of the cluster (default both: the seed chooses)
           --seconds S         simulated seconds of each seed, at least 6 (default 20); the last 5 are the healing
           --planted NAME      plant a known bug (only in a build with VERDICT_PLANTED_BUGS=1)
+          --list-planted      print the names of the known bugs that this build can plant
           --expect-violation  exit with 0 only if an invariant was broken; stops at the first one
           --help              this text
 
@@ -62,6 +66,8 @@ struct Arguments {
             case "--totals": self.totalsPath = try Self.value(flag, &rest)
             case "--nodes": self.nodeCount = try Self.size(flag, &rest)
             case "--expect-violation": self.expectsViolation = true
+            case "--hashes": self.showsHashes = true
+            case "--list-planted": self.listsPlanted = true
             case "--trace": self.showsTrace = true
             case "--planted": try self.plant(Self.value(flag, &rest))
             case _: throw Problem(message: "unknown option '\(flag)'")
@@ -91,7 +97,7 @@ struct Arguments {
         if self.seconds != SimulationOptions(seed: seed).seconds { words += ["--seconds", "\(self.seconds)"] }
         #if PlantedBugs
             for bug in self.plantedBugs.sorted(by: { $0.rawValue < $1.rawValue }) {
-                words += ["--planted", bug.rawValue]
+                words += ["--planted", "\(bug)"]
             }
         #endif
         return words.joined(separator: " ")
@@ -100,13 +106,22 @@ struct Arguments {
     private mutating func plant(_ name: String) throws(Problem) {
         #if PlantedBugs
             guard let bug = PlantedBug.allCases.first(where: { $0.rawValue == name || "\($0)" == name }) else {
-                let names = PlantedBug.allCases.map(\.rawValue).joined(separator: ", ")
+                let names = Self.plantedNames.joined(separator: ", ")
                 throw Problem(message: "no planted bug is called '\(name)'; there are: \(names)")
             }
             self.plantedBugs.insert(bug)
         #else
             throw Problem(
                 message: "--planted \(name): this build has no planted bugs; build with VERDICT_PLANTED_BUGS=1")
+        #endif
+    }
+
+    /// The names of the bugs that this build can plant.
+    static var plantedNames: [String] {
+        #if PlantedBugs
+            PlantedBug.allCases.map { "\($0)" }
+        #else
+            []
         #endif
     }
 

@@ -17,8 +17,13 @@ enum Simulate {
         do {
             arguments = try Arguments(words)
         } catch {
-            self.complain("\(error.message)\n\n\(Arguments.usage)")
+            self.complain("\(error.message) (simulate --help shows all options)")
             exit(64)
+        }
+        if arguments.listsPlanted {
+            if Arguments.plantedNames.isEmpty { self.complain("no planted bugs; build with VERDICT_PLANTED_BUGS=1") }
+            for name in Arguments.plantedNames { print(name) }
+            exit(Arguments.plantedNames.isEmpty ? 1 : 0)
         }
         SeedsUnderWay.reportOnTrap()
         if let seed = arguments.seed { exit(self.runOne(seed, arguments)) }
@@ -41,7 +46,7 @@ enum Simulate {
         } else {
             print("seed \(seed), \(outcome.nodeCount) nodes: every invariant held")
         }
-        print("hash \(String(outcome.hash, radix: 16)), \(self.text(outcome.statistics))")
+        print("hash \(self.text(hash: outcome.hash)), \(self.text(outcome.statistics))")
         var totals = RunTotals(from: seed)
         totals.add(outcome)
         self.printEnd(totals)
@@ -68,6 +73,7 @@ enum Simulate {
             let outcomes = await self.run(round, arguments)
             for outcome in outcomes {
                 totals.add(outcome)
+                if arguments.showsHashes { print("seed \(outcome.seed) hash \(self.text(hash: outcome.hash))") }
                 if outcome.violation != nil { self.report(outcome, arguments) }
             }
             totals.next = round.upperBound
@@ -104,6 +110,9 @@ enum Simulate {
     private static func judge(_ totals: RunTotals, _ arguments: Arguments) -> Int32 {
         for kind in FaultKind.allCases { print("  \(kind.label): \(totals.faults[kind])") }
         print(self.text(totals.statistics))
+        print(
+            "hash over all seeds \(self.text(hash: totals.hash.value)); every \(SeedRun.repeatedEvery)th seed ran twice "
+                + "and had to give the same events")
         var isAsExpected = totals.failedSeeds.isEmpty != arguments.expectsViolation
         if arguments.expectsViolation {
             if !isAsExpected { self.complain("no invariant was broken, but one should have been") }
@@ -141,6 +150,11 @@ enum Simulate {
         let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
         let rate = Int((Double(seeds) / max(seconds, 0.001)).rounded())
         print("\(seeds) seeds of \(arguments.seconds) simulated seconds in \(Int(seconds)) s: \(rate) a second")
+    }
+
+    private static func text(hash: UInt64) -> String {
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     private static func text(_ statistics: SimulationOutcome.Statistics) -> String {

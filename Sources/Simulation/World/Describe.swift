@@ -117,6 +117,7 @@ extension TraceEvent {
         case .paused(let nanoseconds): "stands still for \(Describe.milliseconds(nanoseconds))"
         case .resumed: "goes on"
         case .stalled(let kind, let nanoseconds): "disk: \(kind.label) for \(Describe.milliseconds(nanoseconds))"
+        case .diskFull(let isFull): isFull ? "finds its disk full" : "has room on its disk again"
         case .harmed(let damage): "disk is harmed: \(damage)"
         case .cut(let from, let to): "n\(from + 1) -> n\(to + 1) is cut"
         case .clogged(let from, let to, let nanoseconds):

@@ -6,6 +6,8 @@ package struct RunTotals: Hashable, Sendable {
     package var next: UInt64
     package var passed: UInt64 = 0
     package var failedSeeds: [UInt64] = []
+    /// Over the seeds' own hashes, in order: two runs of the same seeds by the same code give the same.
+    package private(set) var hash = StableHash()
     package var faults = FaultCounts()
     package var statistics = SimulationOutcome.Statistics()
 
@@ -13,6 +15,7 @@ package struct RunTotals: Hashable, Sendable {
 
     package mutating func add(_ outcome: SimulationOutcome) {
         if outcome.violation == nil { self.passed += 1 } else { self.failedSeeds.append(outcome.seed) }
+        self.hash.mix(outcome.hash)
         self.faults.add(outcome.faults)
         self.statistics.add(outcome.statistics)
     }
@@ -23,7 +26,7 @@ package struct RunTotals: Hashable, Sendable {
         var lines = [
             "next \(self.next)", "passed \(self.passed)",
             "failed \(self.failedSeeds.map(String.init).joined(separator: ","))",
-            "events \(self.statistics.events)", "elections \(self.statistics.elections)",
+            "hash \(self.hash.value)", "events \(self.statistics.events)", "elections \(self.statistics.elections)",
             "committed \(self.statistics.committed)", "writes \(self.statistics.writesAcknowledged)",
             "reads \(self.statistics.readsAnswered)",
         ]
@@ -41,7 +44,8 @@ package struct RunTotals: Hashable, Sendable {
         }
         func number(_ name: String) -> UInt64? { fields[Substring(name)].flatMap { UInt64($0) } }
         guard let next = number("next"), let passed = number("passed"), let failed = fields["failed"],
-            let events = number("events"), let elections = number("elections"), let committed = number("committed"),
+            let hash = number("hash"), let events = number("events"), let elections = number("elections"),
+            let committed = number("committed"),
             let writes = number("writes"), let reads = number("reads")
         else { return nil }
         self.next = next
@@ -50,6 +54,7 @@ package struct RunTotals: Hashable, Sendable {
             guard let seed = UInt64(seed) else { return nil }
             self.failedSeeds.append(seed)
         }
+        self.hash = StableHash(hash)
         self.statistics.events = events
         self.statistics.elections = elections
         self.statistics.committed = committed

@@ -29,8 +29,14 @@ final class SimulatedNode {
     var wakeAt: UInt64?
 
     var disk = ModelledDisk()
-    /// Until then the disk takes nothing: it is full or slow.
+    /// Until then the disk takes nothing: it is slow, or hangs.
     var diskStalledUntil: UInt64 = 0
+    /// The disk is full: what is written waits, as soon as the reserve is used up.
+    var isDiskFull = false
+    /// How many syncs the reserve, which the log's store lets go of on a full disk, still has room for.
+    var reservedSyncs = 0
+    /// The core was told that the disk is full.
+    var isToldFull = false
     /// The process dies right after its next batch was handed to the disk.
     var crashesAtNextBatch: FaultKind?
 
@@ -66,6 +72,7 @@ final class SimulatedNode {
         self.wakeAt = nil
         self.disk.crash(survivors: survivors)
         self.crashesAtNextBatch = nil
+        self.isToldFull = false
         self.register = self.checkpoint
         self.proposals.removeAll()
         self.writes.removeAll()

@@ -28,7 +28,7 @@ package struct SimulationOutcome: Sendable {
     package let seed: UInt64
     package let nodeCount: Int
     package let violation: Violation?
-    /// Of every event, in order: the same for the same seed and the same code.
+    /// Of every event, in order, and of what the nodes came to: the same for the same seed and the same code.
     package let hash: UInt64
     package let faults: FaultCounts
     package let statistics: Statistics

@@ -78,6 +78,7 @@ extension TraceEvent {
         case .healedLink(let from, let to): Self.mix(23, [UInt64(from), UInt64(to)], &hash)
         case .healed: hash.mix(24)
         case .probed(let index): Self.mix(25, [index.rawValue], &hash)
+        case .diskFull(let isFull): Self.mix(26, [isFull ? 1 : 0], &hash)
         }
     }
 

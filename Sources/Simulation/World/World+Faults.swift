@@ -18,8 +18,8 @@ extension World {
         case .crash: self.crashSome(.crash)
         case .powerLoss: self.losePower()
         case .pause: self.pauseSome()
-        case .diskFull: self.stallDisk(.diskFull, for: 50_000_000...2_000_000_000)
-        case .slowDisk: self.stallDisk(.slowDisk, for: 5_000_000...150_000_000)
+        case .diskFull: self.fillDisk()
+        case .slowDisk: self.slowDisk()
         case .bitFlip: self.harmDisk()
         case .loss, .duplicate, .reorder, .delay, .inputOutputError:
             break  // Drawn for each message and sync, not by the clock.
@@ -79,12 +79,34 @@ extension World {
 
     // MARK: Disks
 
-    private func stallDisk(_ kind: FaultKind, for range: ClosedRange<UInt64>) {
+    private func slowDisk() {
         guard let node = self.victim() else { return }
-        let duration = self.faultRandom.within(range)
-        self.counts[kind] += 1
-        self.record(.stalled(kind, nanoseconds: duration), node)
+        // Mostly a slow sync; sometimes a disk that hangs for longer than an election takes.
+        let longest: UInt64 = self.faultRandom.below(4) == 0 ? 1_500_000_000 : 150_000_000
+        let duration = self.faultRandom.within(5_000_000...longest)
+        self.counts[.slowDisk] += 1
+        self.record(.stalled(.slowDisk, nanoseconds: duration), node)
         node.diskStalledUntil = max(node.diskStalledUntil, self.now + duration)
+    }
+
+    /// Something else fills the disk, and later makes room again.
+    private func fillDisk() {
+        guard let node = self.victim(), !node.isDiskFull else { return }
+        let duration = self.faultRandom.within(50_000_000...2_000_000_000)
+        self.counts[.diskFull] += 1
+        self.record(.stalled(.diskFull, nanoseconds: duration), node)
+        node.isDiskFull = true
+        node.reservedSyncs = self.faultRandom.below(8)
+        self.queue.add(.diskHasRoom(node.number), at: self.now + duration)
+    }
+
+    /// There is room again. What waited is written by the next try of the log's store.
+    func makeRoom(on node: SimulatedNode) throws(Violation) {
+        node.isDiskFull = false
+        guard node.isToldFull, node.isProcessAlive else { return }
+        node.isToldFull = false
+        self.record(.diskFull(false), node)
+        try self.give(.diskFull(false), to: node)
     }
 
     /// Harms a row of a disk, and mostly lets the node die soon, since only a start reads the disk. Never harms a
@@ -160,6 +182,7 @@ extension World {
         for node in self.nodes {
             node.crashesAtNextBatch = nil
             node.diskStalledUntil = self.now
+            try self.makeRoom(on: node)
             node.disk.repair()
             switch node.condition {
             case .running: break

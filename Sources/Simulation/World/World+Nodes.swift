@@ -144,6 +144,9 @@ extension World {
 
     // MARK: The disk
 
+    /// How long the log's store waits on a full disk before it tries again.
+    private static let fullDiskRetry: UInt64 = 20_000_000
+
     private func syncIfIdle(_ node: SimulatedNode) {
         guard !node.disk.isSyncing, node.disk.hasUnsynced else { return }
         node.disk.beginSync()
@@ -160,6 +163,17 @@ extension World {
         if self.isFaulty, self.diskRandom.chance(perMillion: self.plan.inputOutputErrorRate) {
             // A sync that fails ends the process: after it nobody knows what is on the disk.
             return self.crash(node, .inputOutputError)
+        }
+        if node.isDiskFull {
+            if !node.isToldFull {
+                node.isToldFull = true
+                self.record(.diskFull(true), node)
+                try self.give(.diskFull(true), to: node)
+            }
+            guard node.reservedSyncs > 0 else {
+                return self.queue.add(.synced(node.number, life: life), at: self.now + World.fullDiskRetry)
+            }
+            node.reservedSyncs -= 1
         }
         let through = node.disk.finishSync()
         self.syncIfIdle(node)

@@ -108,8 +108,10 @@ package final class World {
             violation = error
         }
         self.statistics.committed = self.judge.committedIndex.rawValue
+        var hash = StableHash(self.trace.hash)
+        for node in self.nodes { hash.mix(node.register.hash.value) }
         return SimulationOutcome(
-            seed: self.options.seed, nodeCount: self.nodes.count, violation: violation, hash: self.trace.hash,
+            seed: self.options.seed, nodeCount: self.nodes.count, violation: violation, hash: hash.value,
             faults: self.counts, statistics: self.statistics,
             trace: violation != nil || self.options.keepsWholeTrace ? self.trace.text : [])
     }
@@ -146,6 +148,7 @@ package final class World {
             if self.isFaulty, node.isProcessAlive, node.life == life { self.crash(node, kind) }
         case .resume(let number, let life): try self.resume(self.nodes[number], life: life)
         case .fault(let kind): try self.fault(kind)
+        case .diskHasRoom(let number): try self.makeRoom(on: self.nodes[number])
         case .partitionEnds(let links): self.endPartition(links)
         case .clientActs(let number): self.clientActs(number)
         case .clientGivesUp(let number, let attempt): self.clientGivesUp(number, attempt: attempt)

@@ -13,6 +13,7 @@ enum WorldEvent {
     case crash(Int, FaultKind, life: UInt32)
     case resume(Int, life: UInt32)
     case fault(FaultKind)
+    case diskHasRoom(Int)
     case partitionEnds([(from: Int, to: Int)])
     case clientActs(Int)
     case clientGivesUp(Int, attempt: UInt64)
@@ -45,6 +46,7 @@ package enum TraceEvent: Sendable {
     case paused(nanoseconds: UInt64)
     case resumed
     case stalled(FaultKind, nanoseconds: UInt64)
+    case diskFull(Bool)
     case harmed(ModelledDisk.Damage)
     case cut(from: Int, to: Int)
     case clogged(from: Int, to: Int, nanoseconds: UInt64)
