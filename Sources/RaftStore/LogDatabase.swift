@@ -154,6 +154,15 @@ final class LogDatabase {
         }
     }
 
+    /// Looks at the tree itself: pages that are in two places, rows out of order, a damaged list of free pages. The next
+    /// write could otherwise go over a page that is in use.
+    func checkStructure() throws(StoreError) {
+        let answer = try self.run { () throws(SQLiteError) in
+            try self.database.firstText("PRAGMA quick_check(1)")
+        }
+        guard answer == "ok" else { throw .corrupt(path: self.path, detail: answer ?? "it can't be checked") }
+    }
+
     func readHardState(group: GroupID) throws(StoreError) -> [UInt8]? {
         try self.run { () throws(SQLiteError) in
             let select = try Statement("SELECT record FROM hard_state WHERE grp = ?1", in: self.database)

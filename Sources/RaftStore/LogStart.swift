@@ -43,6 +43,7 @@ struct LogStart {
         } catch {
             throw .corrupt(path: walPath, detail: error.detail)
         }
+        try database.checkStructure()
         (self.rows, self.log) = try Self.readLog(database, record: record)
         self.record = record
         self.members = members
@@ -58,8 +59,8 @@ struct LogStart {
         guard FileSystem.exists(path) else { throw .corrupt(path: path, detail: "it is missing") }
         let file = try File(path, flags: O_RDWR)
         let header = try file.read(100, at: 0)
-        // https://sqlite.org/fileformat2.html#the_database_header: magic, page size, write and read version, no reserved
-        // bytes, and the three payload fractions.
+        // https://sqlite.org/fileformat2.html#the_database_header: magic, page size, write and read version, no
+        // reserved bytes, and the three payload fractions.
         let expected = Array("SQLite format 3\0".utf8) + [0x10, 0x00, 2, 2, 0, 64, 32, 32]
         for (position, byte) in expected.enumerated() {
             guard position < header.count, header[position] == byte else {
@@ -93,8 +94,8 @@ struct LogStart {
         return wal
     }
 
-    /// The same bytes again through the last commit, zeros behind it: remains of a torn transaction must not stand behind
-    /// later ones. A crash in the middle leaves the same log.
+    /// The same bytes again through the last commit, zeros behind it: remains of a torn transaction must not stand
+    /// behind later ones. A crash in the middle leaves the same log.
     private static func renew(_ bytes: [UInt8], of wal: WALInspection, path: String) throws(StoreError) {
         var bytes = bytes
         let end = min(wal.committedLength, bytes.count)
@@ -133,7 +134,9 @@ struct LogStart {
         var chain = record.baseChain
         try database.readBatches(group: record.group) { row, bytes in
             let entries = try? EntryCodec.decode(bytes)
-            let isIntact = row.isIntact(previous: chain, entries: bytes) && entries?.last?.term == row.term
+            let isInPlace = rows.last.map { $0.id + 1 == row.id } ?? true
+            let isIntact =
+                isInPlace && row.isIntact(previous: chain, entries: bytes) && entries?.last?.term == row.term
             stored.append(
                 StoredLog.BatchRow(isIntact: isIntact, first: row.first, last: row.last, entries: entries ?? []))
             rows.append(row)

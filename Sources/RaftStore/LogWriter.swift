@@ -12,14 +12,14 @@ import Synchronization
 
 /// The thread that writes a node's log.
 ///
-/// Group commit without a timer: it takes everything that waits, writes it in one transaction with one sync, and answers
-/// once for all of it. While one transaction syncs, the next one gathers; so more load makes larger batches.
+/// Group commit without a timer: it takes everything that waits, writes it in one transaction with one sync, and
+/// answers once for all of it. While one transaction syncs, the next one gathers; so more load makes larger batches.
 ///
 /// How a node begins:
 ///
 /// ```swift
 /// let log = try SQLiteLog(folder: folder, nodeID: "n1")
-/// let core = RaftCore(log: log.takeRecovered(), …)
+/// let core = RaftCore(configuration: configuration, recovered: log.takeRecovered(), …)
 /// let writer = try LogWriter(
 ///     log, settings: LogWriter.Settings(walBound: LogWriter.Settings.walBound(ofMember: 0, of: 3)),
 ///     onPersisted: { sequence in mailbox.add(.persisted(through: sequence)) },   // each on the writer's thread
@@ -29,10 +29,10 @@ import Synchronization
 /// writer.close()              // writes what waits, checkpoints, lets go of the folder
 /// ```
 ///
-/// **A full disk** only delays. Nothing was written, nothing is acknowledged; the writer says so with `onFull(true)`, lets go
-/// of the reserve, and tries the same again until there is room. From then until `onFull(false)` the node should propose
-/// nothing and take no entries, so that the reserve's room is left for terms and votes. `onFull(false)` comes when the
-/// reserve stands again.
+/// **A full disk** only delays. Nothing was written, nothing is acknowledged; the writer says so with `onFull(true)`,
+/// lets go of the reserve, and tries the same again until there is room. From then until `onFull(false)` the node
+/// should propose nothing and take no entries, so that the reserve's room is left for terms and votes. `onFull(false)`
+/// comes when the reserve stands again.
 ///
 /// **Any other failure is the end**: after a sync that failed, the page cache shows bytes that the disk may not have.
 /// `onFatal` is called once, nothing is written or acknowledged any more, and the process must end.
@@ -59,14 +59,16 @@ package final class LogWriter: Sendable {
             self.fullRetryDelay = fullRetryDelay
         }
 
-        /// A bound of its own for each member: they then checkpoint at different moments, and a quorum hides each stall.
+        /// A bound of its own for each member: they then checkpoint at different moments, and a quorum hides each
+        /// stall.
         /// - Parameter position: the member's place in the configuration, from 0.
         package static func walBound(ofMember position: Int, of count: Int) -> Int {
             let (low, high) = (self.walBounds.lowerBound, self.walBounds.upperBound)
             return low + (high - low) / max(1, count) * min(max(0, position), max(0, count - 1))
         }
 
-        /// An idle writer leaves less than this in the WAL: a checkpoint has its price, and makes the next commit dearer.
+        /// An idle writer leaves less than this in the WAL: a checkpoint has its price, and makes the next commit
+        /// dearer.
         var idleBound: Int { self.walBound / 4 }
     }
 
@@ -103,8 +105,8 @@ package final class LogWriter: Sendable {
     /// Starts the thread. It lives until `close()`.
     /// - Parameters:
     ///   - log: the writer's alone from now on.
-    ///   - onPersisted: every batch through this sequence is on disk. Called on the writer's thread, as the others are: it
-    ///     must not block, nor call `close()`.
+    ///   - onPersisted: every batch through this sequence is on disk. Called on the writer's thread, as the others are:
+    ///     it must not block, nor call `close()`.
     ///   - onFull: whether the disk is full, when that changes.
     ///   - onFatal: what ended the writer; called at most once.
     /// - Throws: if the system gives no thread.
@@ -141,15 +143,15 @@ package final class LogWriter: Sendable {
 
     // MARK: For any thread
 
-    /// Queues a batch behind those before it and returns at once. `onPersisted` tells when it is on disk. After `close()`
-    /// or a fatal error it is dropped: the process ends.
+    /// Queues a batch behind those before it and returns at once. `onPersisted` tells when it is on disk. After
+    /// `close()` or a fatal error it is dropped: the process ends.
     package func append(_ batch: Batch) {
         self.add(.batch(batch), bytes: batch.entries.reduce(0) { $0 + $1.payload.count })
     }
 
     /// Makes the life of a member's data folder durable, in its turn between the batches.
-    /// - Parameter whenDone: called on the writer's thread. `StoreError.foreign` if the member is known with another id or
-    ///   not at all: nothing was changed then. Not called if the writer ends before.
+    /// - Parameter whenDone: called on the writer's thread. `StoreError.foreign` if the member is known with another id
+    ///   or not at all: nothing was changed then. Not called if the writer ends before.
     package func recordStorageID(
         _ storageID: StorageID, of nodeID: NodeID,
         whenDone: @escaping @Sendable (Result<Void, StoreError>) -> Void = { _ in }
@@ -160,8 +162,8 @@ package final class LogWriter: Sendable {
     /// Bytes of entries that wait to be written. The queue has no limit of its own; who fills it looks here.
     package var waitingBytes: Int { self.mailbox.withLock { $0.bytes } }
 
-    /// Writes what waits, checkpoints, lets go of the folder and returns when the thread has ended. What a full disk keeps
-    /// from being written then is dropped, unacknowledged. A second call does nothing.
+    /// Writes what waits, checkpoints, lets go of the folder and returns when the thread has ended. What a full disk
+    /// keeps from being written then is dropped, unacknowledged. A second call does nothing.
     package func close() {
         let mustRing = self.mailbox.withLock { mailbox in
             defer { mailbox.isClosed = true }

@@ -14,8 +14,8 @@ struct LogWriterLoop {
     /// When to look for room again.
     private var nextRetry: ContinuousClock.Instant
 
-    /// One transaction holds about this many bytes of entries at most, so that it fits the reserve and the WAL stays near
-    /// its bound.
+    /// One transaction holds about this many bytes of entries at most, so that it fits the reserve and the WAL stays
+    /// near its bound.
     private static let transactionBytes = 4 << 20
 
     init(log: SQLiteLog, writer: LogWriter, settings: LogWriter.Settings, callbacks: LogWriter.Callbacks) {

@@ -76,7 +76,8 @@ struct MarkFile: ~Copyable {
         do throws(StoreError) {
             try self.file.write(self.mark.encoded(), at: self.mark.offset)
         } catch {
-            // The transaction that it notes is on the disk already: trying again as on a full disk would write it twice.
+            // The transaction that it notes is on the disk already: trying again as on a full disk would write it
+            // twice.
             guard case .diskFull(let path) = error else { throw error }
             throw .io(errno: ENOSPC, call: "pwrite", path: path)
         }

@@ -4,8 +4,8 @@ package import Raft
 
 /// A node's Raft log in its data folder: one SQLite file, one connection, one caller at a time.
 ///
-/// A `write` is one transaction and one sync: when it returns, all of it is on disk. See `LogWriter` for the thread that
-/// it runs on in a node.
+/// A `write` is one transaction and one sync: when it returns, all of it is on disk. See `LogWriter` for the thread
+/// that it runs on in a node.
 package final class SQLiteLog {
     package let folder: String
     package let identity: StoreIdentity
@@ -40,8 +40,8 @@ package final class SQLiteLog {
     /// Opens a log and makes sure that what it shows is on the disk.
     ///
     /// The WAL is walked and held against its mark, rows are judged by Raft's rules of recovery, the WAL's bytes are
-    /// written anew, all is copied into the database file and synced, and the mark is renewed: only then may the node vote
-    /// or acknowledge.
+    /// written anew, all is copied into the database file and synced, and the mark is renewed: only then may the node
+    /// vote or acknowledge.
     /// - Parameters:
     ///   - nodeID: whose folder it must be.
     ///   - clusterID: the cluster that it must be of, if that is known.
@@ -120,8 +120,8 @@ package final class SQLiteLog {
     // MARK: Changes
 
     /// Writes batches, in order, as one transaction with one sync.
-    /// - Throws: `StoreError.diskFull` if nothing was written and the same may be tried again. After any other error the
-    ///   log must not be used any more: what the page cache shows may not be on the disk.
+    /// - Throws: `StoreError.diskFull` if nothing was written and the same may be tried again. After any other error
+    ///   the log must not be used any more: what the page cache shows may not be on the disk.
     package func write(_ batches: [Batch]) throws(StoreError) {
         guard !batches.isEmpty else { return }
         let change = try LogChange(
@@ -141,7 +141,8 @@ package final class SQLiteLog {
         self.rows.append(contentsOf: changed)
     }
 
-    /// Makes the life of a member's data folder durable: from then on only votes and acknowledgements of that life count.
+    /// Makes the life of a member's data folder durable: from then on only votes and acknowledgements of that life
+    /// count.
     /// - Throws: as `write`; `StoreError.foreign` if the member is known with another one, or isn't known at all.
     package func recordStorageID(_ storageID: StorageID, of nodeID: NodeID) throws(StoreError) {
         guard let place = self.members.firstIndex(where: { $0.nodeID == nodeID }) else {

@@ -2,10 +2,10 @@
 
 /// A walk over the bytes of a SQLite write-ahead log (https://sqlite.org/fileformat2.html#walformat).
 ///
-/// SQLite stops at the first frame that doesn't fit and says nothing: what stood behind is gone without an error. So the
-/// walk also says what stands behind that point. A crash can leave there only the remains of one transaction that was
-/// never acknowledged, and frames of earlier generations: the file is used again from its beginning after a checkpoint,
-/// and each time its header gets a new sequence and new salts, which frames must carry to count.
+/// SQLite stops at the first frame that doesn't fit and says nothing: what stood behind is gone without an error. So
+/// the walk also says what stands behind that point. A crash can leave there only the remains of one transaction that
+/// was never acknowledged, and frames of earlier generations: the file is used again from its beginning after a
+/// checkpoint, and each time its header gets a new sequence and new salts, which frames must carry to count.
 package struct WALInspection: Hashable, Sendable {
     /// One use of the file, from one restart to the next.
     package struct Generation: Hashable, Sendable {

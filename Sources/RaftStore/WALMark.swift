@@ -5,32 +5,34 @@ internal import Raft
 
 /// What the small file `wal.mark` knows about the log from outside SQLite: what must be there.
 ///
-/// SQLite treats a lost WAL, or one with a damaged header or tail, as if the transactions in it had never been. The mark
-/// is the witness against that. It names the WAL's generation, and a commit counter: **the transaction of that number
-/// was synced before the mark was written**, so any start that finds a lower counter in the log has lost something.
+/// SQLite treats a lost WAL, or one with a damaged header or tail, as if the transactions in it had never been. The
+/// mark is the witness against that. It names the WAL's generation, and a commit counter: **the transaction of that
+/// number was synced before the mark was written**, so any start that finds a lower counter in the log has lost
+/// something.
 ///
 /// When it is written:
 /// 1. After a commit that opened a new generation (SQLite restarts the WAL in the first commit after a complete
 ///    checkpoint): written *and synced* before that commit is reported.
-/// 2. After every other commit: written, not synced. The page cache keeps it over the death of the process; a power loss
-///    may lose it, which takes a witness away but never makes a false one.
+/// 2. After every other commit: written, not synced. The page cache keeps it over the death of the process; a power
+///    loss may lose it, which takes a witness away but never makes a false one.
 /// 3. At the end of a start and at a close: written and synced.
 ///
 /// Why no crash gives a false alarm. The mark is only ever written after the sync of what it names, so at every moment,
-/// whatever subset of unsynced writes a power loss keeps, the log holds at least what the mark says. A crash between the
-/// commit of (1) and the mark's sync leaves a WAL one generation ahead of the mark with that one transaction in it, whole
-/// or torn: this, and no more, is accepted. It can't be further ahead, since a second transaction of a generation begins
-/// only after the mark's sync. SQLite syncs a restarted header before the frames behind it, and restarts only when the
-/// database file holds everything and is synced: so a header is either the old one or the new one (32 bytes within one
-/// sector), and with the new one nothing of the old generation is missed. The WAL is never cut or removed: a close leaves
-/// it, checkpoints are never of the truncating kind, and `initialise` makes the first one before the mark.
+/// whatever subset of unsynced writes a power loss keeps, the log holds at least what the mark says. A crash between
+/// the commit of (1) and the mark's sync leaves a WAL one generation ahead of the mark with that one transaction in it,
+/// whole or torn: this, and no more, is accepted. It can't be further ahead, since a second transaction of a generation
+/// begins only after the mark's sync. SQLite syncs a restarted header before the frames behind it, and restarts only
+/// when the database file holds everything and is synced: so a header is either the old one or the new one (32 bytes
+/// within one sector), and with the new one nothing of the old generation is missed. The WAL is never cut or removed: a
+/// close leaves it, checkpoints are never of the truncating kind, and `initialise` makes the first one before the mark.
 ///
-/// Why no lost WAL goes unseen. A generation's transactions are reported only once the synced mark names the generation.
-/// So a WAL that is missing, or whose header is damaged or of an earlier generation, contradicts the mark; one that was
-/// cut is shorter than the length in the mark or ends before its counter; a frame damaged in the middle hides
-/// transactions whose hard state records still stand behind it with counters that are too high; and the last transaction
-/// alone, with nothing behind it, is vouched for by the counter. What is left is damage to the last transactions whose
-/// mark a power loss took away in the same moment, which no single copy can show: Raft's other copies hold these.
+/// Why no lost WAL goes unseen. A generation's transactions are reported only once the synced mark names the
+/// generation. So a WAL that is missing, or whose header is damaged or of an earlier generation, contradicts the mark;
+/// one that was cut is shorter than the length in the mark or ends before its counter; a frame damaged in the middle
+/// hides transactions whose hard state records still stand behind it with counters that are too high; and the last
+/// transaction alone, with nothing behind it, is vouched for by the counter. What is left is damage to the last
+/// transactions whose mark a power loss took away in the same moment, which no single copy can show: Raft's other
+/// copies hold these.
 ///
 /// The file has two records in sectors of their own, written in turn, so that a torn write leaves the other one.
 package struct WALMark: Hashable, Sendable {
