@@ -84,18 +84,21 @@ let serviceTargets: [Target] = [
         "CoordinatorNode",
         [
             "Raft", "RaftStore", "StateStore", "Transactions", "ClusterConfiguration", "PeerTransport", "Bytes",
-            nio, nioPosix, nioFoundation, log, lifecycle, hummingbird, httpClient,
+            nio, nioPosix, nioHTTP1, nioFoundation, log, lifecycle, hummingbird,
         ]),
-    executable("verdictd", ["CoordinatorNode", "ClusterConfiguration", log, arguments]),
+    executable("verdictd", ["CoordinatorNode", "ClusterConfiguration", log, lifecycle, arguments]),
     executable(
         "clusterctl",
         [
             "CoordinatorClient", "ClusterConfiguration", "RaftStore", "StateStore", "Raft", "Transactions", arguments,
+            nio, nioPosix,
         ]),
     executable(
         "LedgerService",
-        ["SQLiteBarrier", "CoordinatorClient", "SQLite", nio, nioFoundation, log, hummingbird, arguments]),
-    tests("PeerTransportTests", ["PeerTransport", "Raft", nio, nioPosix, nioEmbedded]),
+        [
+            "SQLiteBarrier", "CoordinatorClient", "SQLite", nio, nioPosix, nioHTTP1, nioFoundation, log, arguments,
+        ]),
+    tests("PeerTransportTests", ["PeerTransport", "Raft", "Bytes", nio, nioPosix, nioEmbedded, log]),
     tests("SQLiteBarrierTests", ["SQLiteBarrier", "CoordinatorClient", "SQLite"]),
     tests(
         "CoordinatorNodeTests",
@@ -104,8 +107,13 @@ let serviceTargets: [Target] = [
             log,
             hummingbird, httpClient,
         ]),
-    tests("clusterctlTests", ["clusterctl", "ClusterConfiguration"]),
-    tests("LedgerServiceTests", ["LedgerService", "SQLite"]),
+    tests(
+        "clusterctlTests",
+        [
+            "clusterctl", "CoordinatorClient", "ClusterConfiguration", "RaftStore", "Raft", "Transactions", arguments,
+            nio, nioPosix,
+        ]),
+    tests("LedgerServiceTests", ["LedgerService", "CoordinatorClient", "SQLite", nio, nioHTTP1, log, httpClient]),
 ]
 
 /// The names of our own targets that a target stands on, and the third-party packages it names.
