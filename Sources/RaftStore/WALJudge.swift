@@ -54,7 +54,7 @@ extension WALInspection {
     package var place: String { "frame \(self.firstBrokenFrame ?? self.committedFrames + 1)" }
 
     /// The highest commit counter of the hard state records behind the last valid commit.
-    func counterBehind(in bytes: [UInt8]) -> UInt64? {
+    package func counterBehind(in bytes: [UInt8]) -> UInt64? {
         self.pagesBehindBreak.compactMap { HardStateRecord.highestCounter(in: bytes[$0]) }.max()
     }
 }
