@@ -67,10 +67,12 @@ let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -86,7 +88,7 @@ let serviceTargets: [Target] = [
             "Raft", "RaftStore", "StateStore", "Transactions", "ClusterConfiguration", "PeerTransport", "Bytes",
             nio, nioPosix, nioHTTP1, nioFoundation, log, lifecycle, hummingbird,
         ]),
-    executable("verdictd", ["CoordinatorNode", "ClusterConfiguration", log, lifecycle, arguments]),
+    executable("verdictd", ["CoordinatorNode", "ClusterConfiguration", log, lifecycle, unixSignals, arguments]),
     executable(
         "clusterctl",
         [
@@ -96,7 +98,8 @@ let serviceTargets: [Target] = [
     executable(
         "LedgerService",
         [
-            "SQLiteBarrier", "CoordinatorClient", "SQLite", nio, nioPosix, nioHTTP1, nioFoundation, log, arguments,
+            "SQLiteBarrier", "CoordinatorClient", "SQLite", nio, nioPosix, nioHTTP1, nioFoundation, nioLocks, log,
+            arguments,
         ]),
     tests("PeerTransportTests", ["PeerTransport", "Raft", "Bytes", nio, nioPosix, nioEmbedded, log]),
     tests("SQLiteBarrierTests", ["SQLiteBarrier", "CoordinatorClient", "SQLite"]),

@@ -199,7 +199,11 @@ package struct RaftCore: Sendable {
 
     private mutating func releaseHeld() {
         var released: [RaftEffect] = []
+        let currentTerm = self.currentTerm
         self.held.release(through: self.persistedSequence) { message, peer in
+            // An acknowledgement of a term that is over may name entries that were cut off before they reached the disk;
+            // nobody counts it.
+            if case .appendEntriesReply(let reply) = message, reply.term < currentTerm { return }
             released.append(.send(message, to: peer))
         }
         self.effects.append(contentsOf: released)

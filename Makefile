@@ -1,0 +1,75 @@
+# What a person or CI runs. `make demo` and `make test` do everything that a fresh machine needs.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+RELEASE := .build-release
+DEBUG := .build-tsan
+CORE := .build-core-release
+RELEASE_BIN = $(RELEASE)/release
+DEBUG_BIN = $(DEBUG)/debug
+CORE_BIN = $(CORE)/release
+
+# One full debug build, with ThreadSanitizer, serves the tests and the drills.
+DEBUG_FLAGS := --sanitize=thread --scratch-path $(DEBUG)
+export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:suppressions=$(CURDIR)/scripts/tsan.supp
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+setup: ## install what is missing, by name, from Debian
+	@scripts/setup
+
+release: setup ## build everything, optimised
+	@echo "Building the release (about 7 minutes the first time) ..."
+	swift build -c release --scratch-path $(RELEASE)
+
+debug: setup ## build everything and the tests with ThreadSanitizer
+	@echo "Building for the tests (about 7 minutes the first time) ..."
+	swift build --build-tests $(DEBUG_FLAGS)
+
+core: setup ## build the pure targets and the disk's tools, optimised, with planted bugs for the simulator
+	VERDICT_PLANTED_BUGS=1 VERDICT_ONLY=simulate,storedrill,logbench \
+	    swift build -c release --scratch-path $(CORE)
+
+demo: release ## three nodes, two banks, transfers under load, the leader killed, every outcome kept
+	@scripts/demo --bin $(RELEASE_BIN)
+
+test: debug ## run the tests
+	swift test --skip-build --disable-xctest $(DEBUG_FLAGS)
+
+simulate: core ## 2,000 random seeds of the simulated cluster, and the planted bugs
+	scripts/simulate-ci $(CORE_BIN)/simulate
+
+disk-drill: core ## kill, EIO, ENOSPC at every durable step of the store, and power losses (needs root)
+	scripts/disk-drill $(CORE_BIN)/storedrill
+
+drill: debug ## real processes: 5 kills and 3 stops of the leader under load
+	scripts/failover-drill --bin $(DEBUG_BIN) --kills 5 --stops 3
+
+bench: release core ## the log store against the disk, and sagas end to end
+	$(CORE_BIN)/logbench
+	scripts/bench-saga --bin $(RELEASE_BIN)
+
+bench-failover: release ## kill -9 of the leader to the next committed submit, 20 times
+	scripts/bench-failover --bin $(RELEASE_BIN) --kills 20
+
+proof: release core ## the full amounts, resumable; hours
+	scripts/proof --bin $(RELEASE_BIN) --core $(CORE_BIN)
+
+soak: core ## seeds without end
+	scripts/simulate-ci $(CORE_BIN)/simulate --soak
+
+format: ## format every Swift file
+	swift format -i -r -p Package.swift Sources Tests
+
+docs: setup ## the documentation of the client kit
+	VERDICT_DOCS=1 VERDICT_ONLY=CoordinatorClient,SQLiteBarrier swift package --scratch-path .build-docs \
+	    generate-documentation --target CoordinatorClient --warnings-as-errors
+
+clean: ## remove everything that was built, and the demo's data
+	rm -rf .build .build-* .demo .venv
+
+.PHONY: help setup release debug core demo test simulate disk-drill drill bench bench-failover proof soak format docs clean

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Bytes
+import Logging
+import Raft
+import StateStore
+import Transactions
+
+/// The state machine's side of the node: feeds committed entries to the transaction machine and hands what has changed to
+/// the disk, never ahead of the log's own disk (Docs/architecture.md, "Applied state").
+struct Applier {
+    private(set) var machine: TransactionMachine
+    private(set) var applied: LogPosition
+    let archive: ArchiveReader
+    private let writer: StateWriter
+    private let logger: Logger
+    /// Ends the process: what the disk has is no longer known.
+    private let fatal: @Sendable (StateStoreError) -> Never
+    /// A checkpoint whose entries this node's log hasn't synced yet, or that is being written.
+    private var held: StateCheckpoint?
+    private(set) var isCheckpointUnderWay = false
+    private var finishedSinceCheckpoint = 0
+    private(set) var hasChanges = false
+
+    /// Finished transactions after which a checkpoint is due at once.
+    private static let checkpointTransactions = 512
+
+    init(
+        machine: TransactionMachine, applied: LogPosition, archive: ArchiveReader, writer: StateWriter, logger: Logger,
+        fatal: @escaping @Sendable (StateStoreError) -> Never
+    ) {
+        self.machine = machine
+        self.applied = applied
+        self.archive = archive
+        self.writer = writer
+        self.logger = logger
+        self.fatal = fatal
+    }
+
+    /// The transaction, wherever it is.
+    func transaction(_ gid: Gid) -> GlobalTransaction? {
+        self.machine.transaction(gid) ?? self.archive.archived(gid)
+    }
+
+    /// Applies one committed entry.
+    mutating func apply(_ entry: Entry) -> (results: [CommandResult], commands: [Command], effects: [TransactionEffect])
+    {
+        self.applied = LogPosition(index: entry.index, term: entry.term)
+        self.hasChanges = true
+        switch entry.kind {
+        case .leaderStart:
+            self.machine.advance(to: entry.index.rawValue)
+            return ([], [], [])
+        case .command:
+            do {
+                let batch = try CommandBatch(decoding: entry.payload)
+                let (results, effects) = self.machine.apply(batch, at: entry.index.rawValue, archive: self.archive)
+                for case .finished in effects { self.finishedSinceCheckpoint += 1 }
+                return (results, batch.commands, effects)
+            } catch {
+                // The same bytes are undecodable on every node, so skipping them is deterministic (faults.md, 25).
+                self.logger.error(
+                    "An entry holds no command that this version knows, and was skipped",
+                    metadata: [LogKey.index: "\(entry.index)", LogKey.reason: "\(error)"])
+                self.machine.advance(to: entry.index.rawValue)
+                return ([], [], [])
+            }
+        }
+    }
+
+    // MARK: Checkpoints
+
+    /// Whether so much has finished that a checkpoint shouldn't wait for its time.
+    var isCheckpointUrgent: Bool { self.finishedSinceCheckpoint >= Self.checkpointTransactions }
+
+    /// Takes what has changed as the next checkpoint. It goes out by `releaseCheckpoint`.
+    mutating func prepareCheckpoint() {
+        guard self.held == nil, !self.isCheckpointUnderWay, self.hasChanges else { return }
+        let (finished, changedLive) = self.machine.takeChanges()
+        self.held = StateCheckpoint(
+            finished: finished, changedLive: changedLive, appliedIndex: self.applied.index.rawValue,
+            appliedTerm: self.applied.term.rawValue, logTime: self.machine.logTime)
+        self.finishedSinceCheckpoint = 0
+        self.hasChanges = false
+    }
+
+    /// Hands the checkpoint to the disk once this node's own log is synced through its index: applied state may lag
+    /// behind the log on the same disk, but must never lead it.
+    mutating func releaseCheckpoint(durableIndex: LogIndex, whenDone: @escaping @Sendable ([Gid]) -> Void) {
+        guard let checkpoint = self.held, checkpoint.appliedIndex <= durableIndex.rawValue else { return }
+        self.held = nil
+        self.isCheckpointUnderWay = true
+        let finished = checkpoint.finished.map(\.gid)
+        self.writer.checkpoint(checkpoint) { [fatal] result in
+            switch result {
+            case .success: whenDone(finished)
+            case .failure(let error): fatal(error)
+            }
+        }
+    }
+
+    /// The checkpoint is on disk and the archive shows it: what has finished may leave memory.
+    mutating func checkpointDone(_ finished: [Gid]) {
+        self.isCheckpointUnderWay = false
+        self.machine.evict(finished)
+    }
+}

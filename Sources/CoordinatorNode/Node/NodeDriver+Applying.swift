@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import NIOCore
+import Raft
+import Transactions
+
+/// Committed entries on their way into the machine, to whoever waits for them, and to the disk.
+extension NodeDriver {
+    func apply(_ entry: Entry) {
+        let (results, commands, effects) = self.applier.apply(entry)
+        self.answerProposers(of: entry, commands: commands, results: results)
+        for effect in effects { self.perform(effect) }
+    }
+
+    private func perform(_ effect: TransactionEffect) {
+        switch effect {
+        case .callsDue(let gid):
+            guard self.isExecuting else { return }
+            self.executor?.callsDue(self.applier.machine.dueCalls(of: gid), of: gid)
+        case .decided(let gid, _):
+            if self.isExecuting { self.executor?.decided(gid) }
+            for waiter in self.waiters.take(gid) {
+                waiter.timer.cancel()
+                waiter.reply(.success(self.reading(gid)))
+            }
+        case .finished(let gid):
+            if self.isExecuting { self.executor?.finished(gid) }
+        case .deadlineSet(let gid, let deadline):
+            if self.isExecuting { self.executor?.deadlineSet(gid, deadline) }
+        }
+    }
+
+    /// A proposer is answered only if the entry at its index is the one it proposed: of the same term.
+    private func answerProposers(of entry: Entry, commands: [Command], results: [CommandResult]) {
+        guard let waiting = self.inLog.removeValue(forKey: entry.index.rawValue) else { return }
+        guard waiting.term == entry.term, results.count == waiting.proposers.count else {
+            for proposer in waiting.proposers { self.notProposed(proposer) }
+            return
+        }
+        for (position, proposer) in waiting.proposers.enumerated() {
+            if case .nobody = proposer { continue }
+            let answer = CommittedAnswer(
+                result: results[position], transaction: self.applier.transaction(commands[position].gid),
+                term: entry.term.rawValue, index: entry.index.rawValue)
+            self.answer(proposer, answer)
+        }
+    }
+
+    private func answer(_ proposer: Proposer, _ answer: CommittedAnswer) {
+        switch proposer {
+        case .nobody: return
+        case .peer(let peer): self.reply(.committed(answer), to: peer)
+        case .client(let number): self.complete(number, answer)
+        }
+    }
+
+    /// The transaction as this node has it applied.
+    func reading(_ gid: Gid) -> TransactionReading {
+        TransactionReading(
+            transaction: self.applier.transaction(gid), term: self.applier.applied.term.rawValue,
+            index: self.applier.applied.index.rawValue)
+    }
+
+    // MARK: The disk
+
+    /// Hands applied state to the disk now and then; the log replays what is younger.
+    func checkpointIfDue() {
+        if self.applier.isCheckpointUrgent { self.applier.prepareCheckpoint() }
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        let loop = self.loop
+        self.applier.releaseCheckpoint(durableIndex: self.core.durableIndex) { finished in
+            loop.execute { bound.value.checkpointDone(finished) }
+        }
+        guard self.checkpointTimer == nil, self.applier.hasChanges else { return }
+        self.checkpointTimer = self.loop.scheduleTask(in: self.settings.checkpointInterval) {
+            let driver = bound.value
+            driver.checkpointTimer = nil
+            driver.applier.prepareCheckpoint()
+            driver.scheduleTurn()
+        }
+    }
+
+    private func checkpointDone(_ finished: [Gid]) {
+        self.applier.checkpointDone(finished)
+        if self.stopPromise != nil {
+            self.finishStop()
+        } else {
+            self.scheduleTurn()
+        }
+    }
+}

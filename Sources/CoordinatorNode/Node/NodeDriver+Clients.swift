@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import NIOCore
+import PeerTransport
+import Raft
+import Transactions
+
+/// This node's clients: their requests on the way to the leader, wherever it is, and back.
+extension NodeDriver {
+    func take(_ request: ClientRequest) {
+        guard !self.isDraining else { return request.fail(.stopping) }
+        switch request {
+        case .command(let command, let reply): self.admit(.command(command, reply), request)
+        case .linearizableRead(let gid, let reply): self.admit(.read(gid, reply), request)
+        case .localRead(let gid, let reply): reply(.success(self.reading(gid)))
+        case .waitForDecision(let gid, let until, let reply): self.wait(for: gid, until: until, reply)
+        case .list(let state, let after, let limit, let reply):
+            let page = self.applier.machine.list(state: state, after: after, limit: limit)
+            reply(
+                .success(
+                    TransactionPage(
+                        transactions: page, next: nil, term: self.applier.applied.term.rawValue,
+                        index: self.applier.applied.index.rawValue)))
+        case .clusterStatus(let reply): self.gatherStatus(reply)
+        }
+    }
+
+    private func admit(_ purpose: PendingRequest.Purpose, _ request: ClientRequest) {
+        guard self.pending.count < self.settings.maximumWaitingRequests else {
+            return request.fail(.overloaded(retryAfter: self.settings.retryAfter))
+        }
+        let number = self.nextNumber()
+        let deadline = NIODeadline.now() + self.settings.leaderWait
+        self.pending[number] = PendingRequest(purpose: purpose, deadline: deadline)
+        self.pendingOrder.append((number, deadline))
+        self.armPendingTimer()
+        self.route(number)
+    }
+
+    // MARK: To the leader
+
+    /// Brings a request to the leader: this node's own log, or another node. Parks it if none can be reached.
+    private func route(_ number: UInt64) {
+        guard let request = self.pending[number] else { return }
+        let summary = self.core.summary
+        guard let leaderID = summary.leaderID else { return self.park(number) }
+        if leaderID != self.identity.node { return self.forward(number, request, to: leaderID) }
+        self.pending[number]?.whereabouts = .underWay
+        switch request.purpose {
+        case .command(let command, _):
+            guard !self.isOverloaded(by: command) else {
+                return self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter)) ?? ()
+            }
+            self.queue.append((command, .client(number)))
+            self.scheduleTurn()
+        case .read: self.add(.read(ReadID(rawValue: number)))
+        }
+    }
+
+    private func forward(_ number: UInt64, _ request: PendingRequest, to leaderID: NodeID) {
+        guard self.transport.isConnected(to: leaderID) else { return self.park(number) }
+        self.pending[number]?.whereabouts = .underWay
+        let forwarded: ForwardedRequest
+        switch request.purpose {
+        case .command(let command, _): forwarded = .command(command)
+        case .read: forwarded = .readIndex
+        }
+        // A batch of its own leaves with this turn's flush.
+        self.transport.request(forwarded.encoded(), to: leaderID, deadline: request.deadline).assumeIsolated()
+            .whenComplete { self.forwarded(number, $0) }
+        self.scheduleTurn()
+    }
+
+    private func forwarded(_ number: UInt64, _ result: Result<[UInt8], any Error>) {
+        guard self.pending[number] != nil else { return }
+        let reply: ForwardedReply
+        do {
+            reply = try ForwardedReply(decoding: try result.get())
+        } catch let error as RequestError {
+            switch error {
+            case .notSent: self.park(number)
+            case .unknown:
+                self.pending[number]?.isPerhapsProposed = true
+                self.park(number)
+            case .overloaded:
+                self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter))
+            }
+            return
+        } catch {
+            self.logger.warning("A leader's reply can't be read", metadata: [LogKey.reason: "\(error)"])
+            self.pending[number]?.isPerhapsProposed = true
+            return self.park(number)
+        }
+        switch reply {
+        case .committed(let answer): self.complete(number, answer)
+        case .readIndex(let index): self.readIndexKnown(number, index: index)
+        case .notLeader: self.park(number)
+        case .overloaded: self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter))
+        case .status:
+            self.logger.warning("A leader's reply answers another question", metadata: [LogKey.reason: "status"])
+            self.park(number)
+        }
+    }
+
+    /// No leader can be reached: wait for one, until the deadline.
+    private func park(_ number: UInt64) {
+        guard self.pending[number] != nil else { return }
+        self.pending[number]?.whereabouts = .parked
+        guard self.retryTimer == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        self.retryTimer = self.loop.scheduleTask(in: self.settings.retryInterval) {
+            bound.value.retryTimer = nil
+            bound.value.routeParked()
+        }
+    }
+
+    func routeParked() {
+        guard self.core.summary.leaderID != nil || self.retryTimer == nil else { return }
+        let parked = self.pending.filter { if case .parked = $0.value.whereabouts { true } else { false } }
+        for number in parked.keys.sorted() { self.route(number) }
+    }
+
+    func isOverloaded(by command: Command) -> Bool {
+        switch command {
+        case .submit, .begin: self.applier.machine.liveCount >= self.settings.maximumLiveTransactions
+        case .registerBranch, .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached: false
+        }
+    }
+
+    // MARK: Into the log
+
+    /// Bytes of commands, as they estimate themselves, in one entry.
+    private static let entryBytes = 256 << 10
+    /// Commands in one entry.
+    private static let entryCommands = 2_048
+
+    /// Makes one proposal of everything that waits, or a few if it is much.
+    func proposeQueue() {
+        guard !self.queue.isEmpty else { return }
+        let time = max(self.lastProposalTime, self.applier.machine.logTime, self.clock.wall())
+        self.lastProposalTime = time
+        var commands: [Command] = []
+        var proposers: [Proposer] = []
+        var bytes = 0
+        func propose() {
+            guard !commands.isEmpty else { return }
+            let id = ProposalID(rawValue: self.nextNumber())
+            self.proposed[id] = proposers
+            self.inputs.append(
+                .propose(id, payloads: [CommandBatch(logTime: time, commands: commands).encoded()]))
+            commands = []
+            proposers = []
+            bytes = 0
+        }
+        for (command, proposer) in self.queue {
+            let length = command.estimatedLength
+            if bytes + length > Self.entryBytes || commands.count == Self.entryCommands { propose() }
+            commands.append(command)
+            proposers.append(proposer)
+            bytes += length
+        }
+        propose()
+        self.queue.removeAll(keepingCapacity: true)
+    }
+
+    func proposalAppended(_ id: ProposalID, at index: LogIndex, term: Term) {
+        guard let proposers = self.proposed.removeValue(forKey: id) else { return }
+        // An older proposal at this index was cut off, in a term that is over.
+        if let lost = self.inLog.updateValue((term, proposers), forKey: index.rawValue) {
+            for proposer in lost.proposers { self.notProposed(proposer) }
+        }
+        for case .client(let number) in proposers { self.pending[number]?.isPerhapsProposed = true }
+    }
+
+    func proposalRefused(_ id: ProposalID, leaderID: NodeID?) {
+        for proposer in self.proposed.removeValue(forKey: id) ?? [] {
+            if leaderID == self.identity.node {
+                self.overloaded(proposer)
+            } else {
+                self.notProposed(proposer)
+            }
+        }
+    }
+
+    /// The command is not in the log: try again with the next leader.
+    func notProposed(_ proposer: Proposer) {
+        switch proposer {
+        case .nobody: return
+        case .peer(let peer): self.reply(.notLeader, to: peer)
+        case .client(let number): self.park(number)
+        }
+    }
+
+    private func overloaded(_ proposer: Proposer) {
+        switch proposer {
+        case .nobody: return
+        case .peer(let peer): self.reply(.overloaded, to: peer)
+        case .client(let number):
+            self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter))
+        }
+    }
+
+    // MARK: Answers
+
+    /// Takes a request off the list: it is answered by whoever calls.
+    private func take(_ number: UInt64) -> PendingRequest? {
+        let request = self.pending.removeValue(forKey: number)
+        if case .awaitingApply = request?.whereabouts { self.awaitingApply -= 1 }
+        return request
+    }
+
+    func complete(_ number: UInt64, _ answer: CommittedAnswer) {
+        guard case .command(_, let reply) = self.pending[number]?.purpose else { return }
+        _ = self.take(number)
+        reply(.success(answer))
+    }
+
+    func readReady(_ number: UInt64, index: UInt64) {
+        if let peer = self.peerReads.removeValue(forKey: number) {
+            return self.reply(.readIndex(index), to: peer)
+        }
+        self.readIndexKnown(number, index: index)
+    }
+
+    func readRefused(_ number: UInt64) {
+        if let peer = self.peerReads.removeValue(forKey: number) { return self.reply(.notLeader, to: peer) }
+        self.park(number)
+    }
+
+    private func readIndexKnown(_ number: UInt64, index: UInt64) {
+        guard case .read(let gid, let reply) = self.pending[number]?.purpose else { return }
+        guard self.applier.applied.index.rawValue >= index else {
+            self.pending[number]?.whereabouts = .awaitingApply(index: index)
+            self.awaitingApply += 1
+            return
+        }
+        _ = self.take(number)
+        reply(.success(self.reading(gid)))
+    }
+
+    /// Answers the reads whose index is applied now.
+    func applyAwaited() {
+        guard self.awaitingApply > 0 else { return }
+        let applied = self.applier.applied.index.rawValue
+        for (number, request) in self.pending {
+            guard case .awaitingApply(let index) = request.whereabouts else { continue }
+            guard index <= applied else { continue }
+            self.readIndexKnown(number, index: index)
+        }
+    }
+
+    // MARK: Waiting for an outcome
+
+    private func wait(
+        for gid: Gid, until: NIODeadline, _ reply: @escaping ClientRequest.Reply<TransactionReading>
+    ) {
+        let reading = self.reading(gid)
+        guard reading.transaction?.decision == nil, until > .now() else { return reply(.success(reading)) }
+        guard self.waiters.count < self.settings.maximumWaitingRequests else {
+            return reply(.failure(.overloaded(retryAfter: self.settings.retryAfter)))
+        }
+        let number = self.nextNumber()
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        let timer = self.loop.scheduleTask(deadline: until) {
+            guard let waiter = bound.value.waiters.take(number) else { return }
+            waiter.reply(.success(bound.value.reading(waiter.gid)))
+        }
+        self.waiters.add(number, DecisionWaiters.Waiter(gid: gid, reply: reply, timer: timer))
+    }
+
+    // MARK: Time
+
+    private func armPendingTimer() {
+        guard self.pendingTimer == nil, let first = self.pendingOrder.first else { return }
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        self.pendingTimer = self.loop.scheduleTask(deadline: first.deadline) {
+            bound.value.pendingTimer = nil
+            bound.value.expirePending()
+        }
+    }
+
+    private func expirePending() {
+        let now = NIODeadline.now()
+        while let first = self.pendingOrder.first {
+            guard first.deadline <= now || self.pending[first.number] == nil else { break }
+            self.pendingOrder.removeFirst()
+            guard let request = self.take(first.number) else { continue }
+            request.fail(self.reasonWithoutAnswer(of: request))
+        }
+        self.armPendingTimer()
+    }
+
+    /// Why a request whose time is over got no answer. A command that may stand in some node's log may still take effect.
+    func reasonWithoutAnswer(of request: PendingRequest) -> CoordinatorError {
+        switch request.purpose {
+        case .read: return .noLeader(retryAfter: self.settings.retryAfter)
+        case .command:
+            if request.isPerhapsProposed { return .outcomeUnknown }
+            if case .underWay = request.whereabouts { return .outcomeUnknown }
+            return self.isStopping ? .stopping : .noLeader(retryAfter: self.settings.retryAfter)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterConfiguration
+import Logging
+import NIOCore
+import PeerTransport
+import Raft
+import RaftStore
+import StateStore
+import Transactions
+
+extension NodeDriver {
+    /// What a driver is made of, gathered on any thread.
+    struct Parts: Sendable {
+        let recovered: RecoveredNode
+        let archive: ArchiveReader
+        let stateWriter: StateWriter
+        let logWriter: LogWriter
+        let branch: any BranchTransport
+        let mailbox: LoopMailbox<ClientRequest>
+        let board: StatusBoard
+        let configuration: ClusterConfiguration
+        let logger: Logger
+        let fatal: @Sendable (String) -> Never
+    }
+
+    /// Puts the driver together on its loop, with its transport and its executor.
+    convenience init(_ parts: Parts, on loop: any EventLoop) {
+        let configuration = parts.configuration
+        let recovered = parts.recovered
+        var raft = RaftConfiguration(nodeID: recovered.identity.node, voters: recovered.members.map(\.nodeID))
+        raft.heartbeatInterval = configuration.timing.heartbeat.wholeNanoseconds
+        let shortest = configuration.timing.electionTimeoutMinimum.wholeNanoseconds
+        raft.electionTimeout = shortest...max(shortest, configuration.timing.electionTimeoutMaximum.wholeNanoseconds)
+        raft.maximumUncommittedBytes = configuration.limits.maximumUncommitted
+        let clock = NodeClock.system
+        let core = RaftCore(
+            configuration: raft, recovered: recovered.log, appliedIndex: recovered.applied.index,
+            seed: .random(in: .min ... .max), now: clock.monotonic())
+        let fatal = parts.fatal
+        let applier = Applier(
+            machine: recovered.machine, applied: recovered.applied, archive: parts.archive, writer: parts.stateWriter,
+            logger: parts.logger
+        ) { fatal("\($0)") }
+        let transport = PeerTransport(
+            loop: loop, identity: recovered.identity,
+            members: Dictionary(
+                configuration.nodes.map { node in
+                    (NodeID(rawValue: node.id), PeerAddress(host: "\(node.peer.host)", port: node.peer.port))
+                }, uniquingKeysWith: { first, _ in first }),
+            directory: MemberDirectory(
+                Dictionary(recovered.members.map { ($0.nodeID, $0.storageID) }, uniquingKeysWith: { first, _ in first })
+            ),
+            seed: .random(in: .min ... .max), logger: parts.logger)
+        self.init(
+            loop: loop, identity: recovered.identity, members: recovered.members,
+            addresses: Dictionary(
+                configuration.nodes.map { (NodeID(rawValue: $0.id), ("\($0.client)", "\($0.peer)")) },
+                uniquingKeysWith: { first, _ in first }),
+            core: core, applier: applier, log: parts.logWriter, transport: transport, mailbox: parts.mailbox,
+            board: parts.board, settings: DriverSettings(configuration), clock: clock, logger: parts.logger)
+        transport.delegate = self
+        let logWriter = parts.logWriter
+        self.onLearned = { storage, node in logWriter.recordStorageID(storage, of: node) }
+        self.executor = self.makeExecutor(parts, on: loop)
+    }
+
+    private func makeExecutor(_ parts: Parts, on loop: any EventLoop) -> Executor {
+        let configuration = parts.configuration
+        return Executor(
+            eventLoop: loop, transport: parts.branch,
+            configuration: CallScheduleConfiguration(
+                backoff: Backoff(
+                    baseMilliseconds: configuration.calls.retryBase.wholeMilliseconds,
+                    capMilliseconds: configuration.calls.retryCap.wholeMilliseconds),
+                callsPerTarget: configuration.limits.callWindow, callsInTotal: configuration.limits.callsInFlight),
+            seed: .random(in: .min ... .max), logger: parts.logger,
+            wallClock: { [unowned self] in max(self.clock.wall(), self.applier.machine.logTime) },
+            propose: { [unowned self] commands in
+                guard self.isExecuting else { return }
+                self.queue.append(contentsOf: commands.map { ($0, .nobody) })
+                self.scheduleTurn()
+            })
+    }
+}
+
+extension LogWriter: DurableLog {}
+
+extension DriverSettings {
+    init(_ configuration: ClusterConfiguration) {
+        self.leaderWait = TimeAmount(configuration.timing.leaderWait)
+        self.maximumWaitingRequests = configuration.limits.maximumWaitingRequests
+        self.maximumLiveTransactions = configuration.limits.maximumLiveTransactions
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, from zero on.
+    fileprivate var wholeNanoseconds: UInt64 {
+        let (seconds, attoseconds) = self.components
+        return UInt64(clamping: seconds) * 1_000_000_000 + UInt64(clamping: attoseconds / 1_000_000_000)
+    }
+}

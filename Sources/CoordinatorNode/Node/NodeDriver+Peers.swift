@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import NIOCore
+import PeerTransport
+import Raft
+import Transactions
+
+/// Where the answer to another node's request goes.
+struct PeerReply: Sendable {
+    let token: ReplyToken
+}
+
+/// What the other nodes send, and ask on behalf of their clients.
+extension NodeDriver: PeerTransportDelegate {
+    func peerConnected(_ peer: NodeID) {
+        self.logger.info("Peer connected", metadata: [LogKey.peer: "\(peer)"])
+        self.add(.peerConnected(peer))
+        self.routeParked()
+    }
+
+    func peerDisconnected(_ peer: NodeID, isRefused: Bool) {
+        self.logger.info(
+            "Peer lost",
+            metadata: [LogKey.peer: "\(peer)", LogKey.reason: isRefused ? "its process is gone" : "connection lost"])
+        self.add(.peerDisconnected(peer, isRefused: isRefused))
+    }
+
+    func received(_ message: Message, group: GroupID, from peer: NodeID) {
+        guard group == .zero else { return }
+        self.add(.received(message, from: peer))
+    }
+
+    func learned(_ storage: StorageID, of peer: NodeID) {
+        self.logger.info("Peer's storage learned", metadata: [LogKey.peer: "\(peer)"])
+        self.onLearned?(storage, peer)
+    }
+
+    func receivedRequest(_ bytes: [UInt8], from peer: NodeID, token: ReplyToken) {
+        let reply = PeerReply(token: token)
+        let request: ForwardedRequest
+        do {
+            request = try ForwardedRequest(decoding: bytes)
+        } catch {
+            // Without an answer the peer gives up at its deadline; it speaks a version that this node doesn't know.
+            self.logger.warning(
+                "A peer's request can't be read", metadata: [LogKey.peer: "\(peer)", LogKey.reason: "\(error)"])
+            return
+        }
+        switch request {
+        case .status: self.reply(.status(self.fullVitals), to: reply)
+        case .command(let command):
+            guard !self.isStopping, self.core.summary.role == .leader else { return self.reply(.notLeader, to: reply) }
+            guard !self.isOverloaded(by: command), self.queue.count < self.settings.maximumWaitingRequests else {
+                return self.reply(.overloaded, to: reply)
+            }
+            self.queue.append((command, .peer(reply)))
+            self.scheduleTurn()
+        case .readIndex:
+            guard !self.isStopping, self.core.summary.role == .leader else { return self.reply(.notLeader, to: reply) }
+            let number = self.nextNumber()
+            self.peerReads[number] = reply
+            self.add(.read(ReadID(rawValue: number)))
+        }
+    }
+
+    func reply(_ reply: ForwardedReply, to peer: PeerReply) {
+        self.transport.reply(to: peer.token, reply.encoded())
+        self.scheduleTurn()
+    }
+
+    // MARK: Status of the cluster
+
+    /// How long the others may take to say how they are.
+    private static let statusWait = TimeAmount.milliseconds(500)
+
+    func gatherStatus(_ reply: @escaping ClientRequest.Reply<ClusterStatus>) {
+        let others = self.members.map(\.nodeID).filter { $0 != self.identity.node }
+        let request = ForwardedRequest.status.encoded()
+        let deadline = NIODeadline.now() + Self.statusWait
+        let gathered = NIOLoopBoundBox([self.identity.node: self.fullVitals], eventLoop: self.loop)
+        let asked = others.map { peer in
+            self.transport.request(request, to: peer, deadline: deadline).assumeIsolated().map { bytes in
+                guard case .status(let vitals)? = try? ForwardedReply(decoding: bytes) else { return }
+                gathered.value[peer] = vitals
+            }.nonisolated()
+        }
+        self.scheduleTurn()
+        EventLoopFuture.whenAllComplete(asked, on: self.loop).assumeIsolated().whenComplete { _ in
+            reply(.success(self.clusterStatus(gathered.value)))
+        }
+    }
+
+    private func clusterStatus(_ gathered: [NodeID: Vitals]) -> ClusterStatus {
+        let own = self.fullVitals
+        let leader = gathered.values.filter { $0.role == .leader }.max { $0.term < $1.term }
+        let commitIndex = gathered.values.map(\.commitIndex).max() ?? own.commitIndex
+        return ClusterStatus(
+            clusterID: self.identity.cluster.hexadecimal, node: self.identity.node.rawValue,
+            leader: (leader?.leader ?? own.leader)?.rawValue, term: leader?.term ?? own.term,
+            nodes: self.members.map(\.nodeID).sorted().map { id in
+                let vitals = gathered[id]
+                let address = self.addresses[id]
+                let applied = vitals?.appliedIndex
+                return MemberStatus(
+                    id: id.rawValue, role: vitals.map { NodeRole($0.role) } ?? .unknown,
+                    clientAddress: address?.client ?? "", peerAddress: address?.peer ?? "",
+                    commitIndex: vitals?.commitIndex, appliedIndex: applied, lastIndex: vitals?.lastIndex,
+                    matchIndex: id.rawValue == leader?.leader?.rawValue
+                        ? leader?.durableIndex : leader?.matchIndexes[id],
+                    lag: applied.map { commitIndex > $0 ? commitIndex - $0 : 0 }, reachable: vitals != nil,
+                    since: vitals?.since)
+            })
+    }
+}
+
+extension NodeRole {
+    init(_ role: RoleSummary.Role) {
+        switch role {
+        case .leader: self = .leader
+        case .follower: self = .follower
+        case .preCandidate, .candidate: self = .candidate
+        }
+    }
+}
+
+extension ClusterID {
+    /// 32 hexadecimal digits.
+    var hexadecimal: String {
+        [self.high, self.low].map { half in
+            let digits = String(half, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

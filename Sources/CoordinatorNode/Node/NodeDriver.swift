@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import NIOCore
+import PeerTransport
+import Raft
+import Transactions
+
+/// Runs one `RaftCore` and one transaction machine against the real disk, network and clock.
+///
+/// Confined to one event loop together with the peers' channels. No method waits: the disk, the peers and the branch calls
+/// answer by inputs of a later turn. Whatever comes in between two turns is taken as one batch, so that load makes batches
+/// larger (Docs/architecture.md, "The pure cores").
+final class NodeDriver {
+    let loop: any EventLoop
+    let identity: PeerIdentity
+    let members: [Member]
+    let settings: DriverSettings
+    let clock: NodeClock
+    let logger: Logger
+    let transport: PeerTransport
+    let log: any DurableLog
+    let mailbox: LoopMailbox<ClientRequest>
+    let board: StatusBoard
+    /// How other nodes are shown in a cluster's status.
+    let addresses: [NodeID: (client: String, peer: String)]
+    var executor: Executor?
+
+    var core: RaftCore
+    var applier: Applier
+    var vitals = Vitals()
+    /// The executor runs: this node leads and has applied an entry of its own term.
+    var isExecuting = false
+    /// Clients' requests are refused: the node is about to stop.
+    var isDraining = false
+    var isStopping = false
+
+    /// What has happened since the last turn.
+    var inputs: [RaftInput] = []
+    private var isTurnScheduled = false
+    private var timer: (scheduled: Scheduled<Void>, at: Instant)?
+    var checkpointTimer: Scheduled<Void>?
+    var stopPromise: EventLoopPromise<Void>?
+    var drainPromise: EventLoopPromise<Void>?
+
+    var pending: [UInt64: PendingRequest] = [:]
+    /// Numbers of pending requests in order of their deadlines; those that are answered are skipped.
+    var pendingOrder = ArraySlice<(number: UInt64, deadline: NIODeadline)>()
+    var pendingTimer: Scheduled<Void>?
+    var retryTimer: Scheduled<Void>?
+    var waiters = DecisionWaiters()
+    /// Reads that know their index and wait for it to be applied.
+    var awaitingApply = 0
+    var lastNumber: UInt64 = 0
+    /// Makes a peer's storage id durable.
+    var onLearned: ((StorageID, NodeID) -> Void)?
+
+    /// Commands for the next batches of this leader.
+    var queue: [(command: Command, proposer: Proposer)] = []
+    /// Batches that the core was asked to append in this turn.
+    var proposed: [ProposalID: [Proposer]] = [:]
+    /// Batches that stand in this node's log, by index.
+    var inLog: [UInt64: (term: Term, proposers: [Proposer])] = [:]
+    var lastProposalTime = LogTime.zero
+    /// Reads that other nodes asked for.
+    var peerReads: [UInt64: PeerReply] = [:]
+
+    init(
+        loop: any EventLoop, identity: PeerIdentity, members: [Member],
+        addresses: [NodeID: (client: String, peer: String)], core: RaftCore, applier: Applier, log: any DurableLog,
+        transport: PeerTransport, mailbox: LoopMailbox<ClientRequest>, board: StatusBoard,
+        settings: DriverSettings, clock: NodeClock, logger: Logger
+    ) {
+        self.loop = loop
+        self.identity = identity
+        self.members = members
+        self.addresses = addresses
+        self.core = core
+        self.applier = applier
+        self.log = log
+        self.transport = transport
+        self.mailbox = mailbox
+        self.board = board
+        self.settings = settings
+        self.clock = clock
+        self.logger = logger
+        self.vitals.since = clock.wall().rawValue
+    }
+
+    /// Begins. The transport must listen and have this driver as its delegate.
+    func start() {
+        self.loop.preconditionInEventLoop()
+        self.scheduleTurn()
+    }
+
+    // MARK: Turns
+
+    /// Something waits for the next turn. It comes once everything that is ready on the loop now has been taken.
+    func scheduleTurn() {
+        guard !self.isTurnScheduled else { return }
+        self.isTurnScheduled = true
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        self.loop.execute { bound.value.turn() }
+    }
+
+    func add(_ input: RaftInput) {
+        self.inputs.append(input)
+        self.scheduleTurn()
+    }
+
+    private func turn() {
+        self.isTurnScheduled = false
+        for request in self.mailbox.takeAll() { self.take(request) }
+        self.proposeQueue()
+        let inputs = self.inputs
+        self.inputs.removeAll(keepingCapacity: true)
+        self.perform(self.core.step(inputs, now: self.clock.monotonic()))
+        self.checkpointIfDue()
+        self.transport.flush()
+        self.publish()
+        self.armTimer()
+        self.finishDrain()
+    }
+
+    private func perform(_ effects: [RaftEffect]) {
+        for effect in effects {
+            switch effect {
+            case .persist(let batch): self.log.append(batch)
+            case .send(let message, let peer): self.transport.send(message, to: peer)
+            case .proposalAppended(let id, let first, let term): self.proposalAppended(id, at: first, term: term)
+            case .proposalRefused(let id, let leaderID): self.proposalRefused(id, leaderID: leaderID)
+            case .apply(let entries):
+                for entry in entries { self.apply(entry) }
+                self.applyAwaited()
+            case .readReady(let id, let index): self.readReady(id.rawValue, index: index.rawValue)
+            case .readRefused(let id, _): self.readRefused(id.rawValue)
+            case .roleChanged(let summary): self.roleChanged(summary)
+            case .leaderEstablished(let term): self.leaderEstablished(term)
+            }
+        }
+    }
+
+    /// The log's disk has everything through this sequence.
+    func persisted(through sequence: UInt64) {
+        self.loop.preconditionInEventLoop()
+        self.add(.persisted(through: sequence))
+    }
+
+    /// The log's disk has no room, or has room again.
+    func diskFull(_ isFull: Bool) {
+        self.loop.preconditionInEventLoop()
+        self.logger.log(
+            level: isFull ? .error : .info,
+            isFull
+                ? "The log's disk is full: this node can't lead until there is room" : "The log's disk has room again")
+        self.add(.diskFull(isFull))
+    }
+
+    private func armTimer() {
+        let deadline = self.core.nextDeadline
+        // A timer that goes off too early costs one empty turn; to move it with every heartbeat would cost more.
+        if let timer = self.timer, timer.at <= deadline { return }
+        self.timer?.scheduled.cancel()
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        let scheduled = self.loop.scheduleTask(deadline: .uptimeNanoseconds(deadline.nanoseconds)) {
+            bound.value.timer = nil
+            bound.value.scheduleTurn()
+        }
+        self.timer = (scheduled, deadline)
+    }
+
+    // MARK: Roles
+
+    private func roleChanged(_ summary: RoleSummary) {
+        self.logger.info(
+            "Role changed",
+            metadata: [
+                LogKey.role: "\(summary.role.rawValue)", LogKey.term: "\(summary.term)",
+                LogKey.leader: "\(summary.leaderID?.rawValue ?? "none")",
+            ])
+        if summary.role != self.vitals.role { self.vitals.since = self.clock.wall().rawValue }
+        if self.isExecuting, summary.role != .leader {
+            self.isExecuting = false
+            self.executor?.stop()
+        }
+        if summary.leaderID != nil { self.routeParked() }
+    }
+
+    /// This leader knows all that was decided before it: whatever is due is its to carry out now.
+    private func leaderEstablished(_ term: Term) {
+        guard !self.isStopping, let executor = self.executor else { return }
+        self.isExecuting = true
+        let machine = self.applier.machine
+        let live = machine.allLive
+        self.logger.info(
+            "Leading",
+            metadata: [LogKey.term: "\(term)", LogKey.index: "\(self.core.commitIndex)", LogKey.live: "\(live.count)"])
+        executor.start(term: term)
+        for gid in live { executor.callsDue(machine.dueCalls(of: gid), of: gid) }
+        for (gid, deadline) in machine.deadlines { executor.deadlineSet(gid, deadline) }
+    }
+
+    private func publish() {
+        let summary = self.core.summary
+        self.vitals.role = summary.role
+        self.vitals.term = summary.term.rawValue
+        self.vitals.leader = summary.leaderID
+        self.vitals.commitIndex = self.core.commitIndex.rawValue
+        self.vitals.appliedIndex = self.applier.applied.index.rawValue
+        self.vitals.appliedTerm = self.applier.applied.term.rawValue
+        self.vitals.lastIndex = self.core.lastIndex.rawValue
+        self.vitals.durableIndex = self.core.durableIndex.rawValue
+        self.vitals.liveTransactions = self.applier.machine.liveCount
+        self.board.vitals = self.vitals
+    }
+
+    /// As the board has it, with what only a leader knows.
+    var fullVitals: Vitals {
+        var vitals = self.board.vitals
+        vitals.matchIndexes = self.core.matchIndexes.mapValues(\.rawValue)
+        return vitals
+    }
+
+    func nextNumber() -> UInt64 {
+        self.lastNumber += 1
+        return self.lastNumber
+    }
+}

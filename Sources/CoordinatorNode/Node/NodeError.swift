@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import RaftStore
+package import StateStore
+
+/// Why a node doesn't start. Each case says what the operator must do.
+package enum NodeError: Error, Sendable, CustomStringConvertible {
+    /// The configuration has no node of this name.
+    case unknownNode(String, known: [String])
+    /// The log's folder can't be used.
+    case log(StoreError)
+    /// The applied state can't be used.
+    case state(StateStoreError)
+    /// The folder was initialised with other members than the configuration names.
+    case membersDiffer(path: String, stored: [String], configured: [String])
+    /// The applied state is of another history than the log: one of the two was lost or exchanged.
+    case stateNotInLog(path: String, appliedIndex: UInt64, appliedTerm: UInt64, lastIndex: UInt64)
+    /// The process's id can't be written down.
+    case pidFile(path: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .unknownNode(let name, let known):
+            "the configuration has no node '\(name)'; it has \(known.joined(separator: ", "))"
+        case .log(let error): error.description
+        case .state(let error): error.description
+        case .membersDiffer(let path, let stored, let configured):
+            """
+            \(path) was initialised for the nodes \(stored.joined(separator: ", ")), but the configuration names \
+            \(configured.joined(separator: ", ")); members can't be changed by editing the file
+            """
+        case .stateNotInLog(let path, let appliedIndex, let appliedTerm, let lastIndex):
+            """
+            \(path) stands at entry \(appliedIndex) of term \(appliedTerm), which is not in this node's log (it ends \
+            at \(lastIndex)): one of the two files was lost or exchanged
+            """
+        case .pidFile(let path, let reason): "can't write \(path): \(reason)"
+        }
+    }
+
+    /// Whether another flag or configuration puts it right.
+    package var isUsage: Bool {
+        switch self {
+        case .unknownNode, .membersDiffer: true
+        case .log, .state, .stateNotInLog, .pidFile: false
+        }
+    }
+
+    /// Whether the disk itself is to blame, rather than what was asked of the node.
+    package var isDamage: Bool {
+        switch self {
+        case .log(let error): error.isDamage
+        case .stateNotInLog: true
+        case .state, .unknownNode, .membersDiffer, .pidFile: false
+        }
+    }
+}

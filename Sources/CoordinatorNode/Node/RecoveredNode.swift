@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterConfiguration
+import PeerTransport
+import Raft
+import RaftStore
+import StateStore
+import Transactions
+
+/// What a node finds in its data folder at its start: the log and the state that was applied from it, verified and held
+/// against each other.
+struct RecoveredNode: Sendable {
+    let identity: PeerIdentity
+    let members: [Member]
+    let log: RecoveredLog
+    let statePath: String
+    let stateIdentity: StateIdentity
+    private(set) var applied = LogPosition.zero
+    private(set) var machine = TransactionMachine()
+
+    /// Opens the log of `node`, and locks its folder against other processes.
+    static func openLog(
+        of node: ClusterConfiguration.Node, in configuration: ClusterConfiguration
+    ) throws(NodeError) -> sending SQLiteLog {
+        do {
+            return try SQLiteLog(
+                folder: node.data, nodeID: NodeID(rawValue: node.id),
+                clusterID: configuration.cluster.id.map { ClusterID(high: $0.high, low: $0.low) })
+        } catch {
+            throw .log(error)
+        }
+    }
+
+    /// Takes what the log held when it was opened.
+    init(
+        log: SQLiteLog, of node: ClusterConfiguration.Node, in configuration: ClusterConfiguration
+    ) throws(NodeError) {
+        self.log = log.takeRecovered()
+        self.members = log.members
+        self.identity = PeerIdentity(
+            cluster: log.identity.clusterID, node: log.identity.nodeID, storage: log.identity.storageID)
+        self.statePath = node.data + "/state.db"
+        let cluster = self.identity.cluster
+        self.stateIdentity = StateIdentity(
+            clusterID: [cluster.high, cluster.low].flatMap { half in
+                (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * UInt64($0))) }
+            },
+            nodeID: self.identity.node.rawValue, storageID: self.identity.storage.rawValue)
+        let stored = self.members.map(\.nodeID.rawValue).sorted()
+        let configured = configuration.nodes.map(\.id).sorted()
+        guard stored == configured else {
+            throw .membersDiffer(path: node.data, stored: stored, configured: configured)
+        }
+    }
+
+    func openState() throws(NodeError) -> sending StateDatabase {
+        do {
+            return try StateDatabase.open(path: self.statePath, identity: self.stateIdentity)
+        } catch {
+            throw .state(error)
+        }
+    }
+
+    /// Takes what the applied state holds, and checks that it came from this very log.
+    mutating func load(_ database: StateDatabase) throws(NodeError) {
+        let state: RecoveredState
+        do {
+            state = try database.load()
+        } catch {
+            throw .state(error)
+        }
+        self.applied = LogPosition(
+            index: LogIndex(rawValue: state.appliedIndex), term: Term(rawValue: state.appliedTerm))
+        guard self.log.holds(self.applied) else {
+            throw .stateNotInLog(
+                path: self.statePath, appliedIndex: state.appliedIndex, appliedTerm: state.appliedTerm,
+                lastIndex: self.log.lastIndex.rawValue)
+        }
+        self.machine = TransactionMachine(
+            restoring: state.live, logTime: state.logTime, appliedIndex: state.appliedIndex)
+    }
+}
+
+extension RecoveredLog {
+    var lastIndex: LogIndex { self.entries.last?.index ?? self.base.index }
+
+    /// Whether this very entry is in the log, its base included.
+    fileprivate func holds(_ position: LogPosition) -> Bool {
+        if position == self.base { return true }
+        guard position.index > self.base.index else { return false }
+        let offset = Int(clamping: position.index.rawValue - self.base.index.rawValue - 1)
+        return self.entries.indices.contains(offset) && self.entries[offset].term == position.term
+    }
+}
