@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterConfiguration
+import Glibc
+import RaftStore
+
+/// Whether a node has a data folder, found by the names in it alone: the node itself judges what they hold.
+enum NodeFolder {
+    static func isInitialised(_ node: ClusterConfiguration.Node) -> Bool {
+        func exists(_ name: String) -> Bool { access(FilePath.join(node.data, name), F_OK) == 0 }
+        guard !exists(DataFolder.Names.unfinished) else { return false }
+        return exists(DataFolder.Names.database) || exists(DataFolder.Names.mark)
+    }
+}
