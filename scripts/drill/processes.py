@@ -155,7 +155,7 @@ class Bank:
         where = ["--instant"] if instant else ["--database", str(self.database)]
         self.log = open(pathlib.Path(folder) / f"bank-{name}.log", "ab")
         self.process = subprocess.Popen(
-            [pathlib.Path(binaries).resolve() / "LedgerService", "--port", "0", "--port-file", str(port_file), *where, *flags],
+            [pathlib.Path(binaries).resolve() / "LedgerService", "--listen", "127.0.0.1:0", "--port-file", str(port_file), *where, *flags],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         end = time.monotonic() + 30
         while not port_file.exists() or not port_file.read_text().strip():
