@@ -27,7 +27,7 @@ final class StoreFixture {
             members: Self.members, reserveBytes: Self.reserveBytes)
     }
 
-    func open() throws(StoreError) -> SQLiteLog {
+    func open() throws(StoreError) -> sending SQLiteLog {
         try SQLiteLog(folder: self.path, nodeID: .n1, clusterID: Self.cluster, reserveBytes: Self.reserveBytes)
     }
 
