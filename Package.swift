@@ -107,8 +107,8 @@ let serviceTargets: [Target] = [
         "CoordinatorNodeTests",
         [
             "CoordinatorNode", "ClusterConfiguration", "Raft", "Transactions", "PeerTransport", nio, nioPosix, nioHTTP1,
-            log,
-            hummingbird, httpClient,
+            nioEmbedded,
+            log, lifecycle, hummingbird, httpClient,
         ]),
     tests(
         "clusterctlTests",

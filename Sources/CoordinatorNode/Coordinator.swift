@@ -8,7 +8,8 @@ package protocol Coordinator: Sendable {
     /// Commits a command and gives what the machine said when it was applied.
     ///
     /// While there is no leader the node waits a bounded time of its own configuration before it throws `.noLeader`.
-    /// The gid in the command must be final: after `.outcomeUnknown` the same command, sent again, finds the same transaction.
+    /// The gid in the command must be final: after `.outcomeUnknown` the same command, sent again, finds the same
+    /// transaction.
     func submit(_ command: Command) async throws(CoordinatorError) -> CommittedAnswer
 
     /// Reads one transaction.
@@ -52,7 +53,8 @@ package enum CoordinatorError: Error, Hashable, Sendable {
     case overloaded(retryAfter: Duration)
     /// This node is stopping; the command is certainly not in the log. Another node can take it.
     case stopping
-    /// This node can't answer: its store is damaged or a rule inside it is broken. The text is for the log, not for clients.
+    /// This node can't answer: its store is damaged or a rule inside it is broken. The text is for the log, not for
+    /// clients.
     case failed(reason: String)
 }
 

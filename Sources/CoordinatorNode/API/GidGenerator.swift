@@ -4,7 +4,8 @@ import Synchronization
 package import Transactions
 
 /// Makes gids for clients that bring none: 48 bits of time in milliseconds and 80 random bits, written as 26 digits of
-/// Crockford's base 32 in lower case. They sort by time, and the time in them tells a forgotten gid from an unknown one.
+/// Crockford's base 32 in lower case. They sort by time, and the time in them tells a forgotten gid from an unknown
+/// one.
 package final class GidGenerator: Sendable {
     private let now: @Sendable () -> UInt64
     private let random: Mutex<any RandomNumberGenerator & Sendable>

@@ -15,7 +15,8 @@ package enum HTTPServiceError: Error, Hashable, Sendable, CustomStringConvertibl
     package var description: String {
         switch self {
         case .addressInUse(let host, let port):
-            "cannot listen on \(host):\(port): another process has the port; stop it, or give this node another client address"
+            "cannot listen on \(host):\(port): another process has the port; stop it, or give this node another client "
+                + "address"
         case .cannotListen(let host, let port, let reason): "cannot listen on \(host):\(port): \(reason)"
         }
     }

@@ -6,9 +6,9 @@ import NIOCore
 
 /// A connection of the server whose requests are answered on the connection's own event loop.
 ///
-/// The server answers on the global pool of threads. A request then changes threads for its head, its body and its answer,
-/// and each change costs more than reading the request (14 to 18 µs against 5). Here a request stays on one thread but for
-/// the coordinator's own work.
+/// The server answers on the global pool of threads. A request then changes threads for its head, its body and its
+/// answer, and each change costs more than reading the request (14 to 18 µs against 5). Here a request stays on one
+/// thread but for the coordinator's own work.
 struct LoopBoundChannel: ServerChildChannel {
     let base: HTTP1Channel
 

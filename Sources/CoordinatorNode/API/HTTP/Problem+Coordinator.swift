@@ -18,8 +18,8 @@ extension Problem {
         case .outcomeUnknown:
             self.init(
                 .outcomeUnknown,
-                "The request may or may not have been carried out. Repeating it with this gid is safe: it finds the same "
-                    + "transaction.",
+                "The request may or may not have been carried out. Repeating it with this gid is safe: it finds the "
+                    + "same transaction.",
                 gid: gid)
         case .overloaded(let retryAfter):
             self.init(

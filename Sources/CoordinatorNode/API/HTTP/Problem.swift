@@ -2,8 +2,8 @@
 
 package import Transactions
 
-/// Why a request was not carried out, as the native API tells it: RFC 9457 problem details with a code that stays the same
-/// from version to version.
+/// Why a request was not carried out, as the native API tells it: RFC 9457 problem details with a code that stays the
+/// same from version to version.
 package struct Problem: Error, Sendable {
     package enum Code: String, CaseIterable, Hashable, Sendable {
         case malformedJSON = "malformed-json"

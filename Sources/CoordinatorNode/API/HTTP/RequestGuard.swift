@@ -19,8 +19,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let bodyBytes: Int
     private var clock: RequestClock
-    /// When the timer runs out, if there is one. It may run out before the clock's deadline and is then set anew: a timer
-    /// per request would cost more than the guard is worth.
+    /// When the timer runs out, if there is one. It may run out before the clock's deadline and is then set anew: a
+    /// timer per request would cost more than the guard is worth.
     private var timer: (at: NIODeadline, scheduled: Scheduled<Void>)?
     /// Requests whose head was read and whose answer has not ended.
     private var unanswered = 0
@@ -105,8 +105,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         self.clock.bytesArrived(now: context.eventLoop.now)
     }
 
-    /// A client that asks before it sends a large body (RFC 9110, section 10.1.1) waits for this a while before it goes on
-    /// all the same. One whose body is too large gets its 413 instead.
+    /// A client that asks before it sends a large body (RFC 9110, section 10.1.1) waits for this a while before it goes
+    /// on all the same. One whose body is too large gets its 413 instead.
     private func answerExpectation(of head: HTTPRequest, context: ChannelHandlerContext) {
         guard self.unanswered == 1, head.headerFields[.expect]?.lowercased() == "100-continue" else { return }
         let length = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0

@@ -27,10 +27,10 @@ struct JSONNode: Sendable {
 
 /// A JSON text that has been checked from end to end, and the places of the values in it.
 ///
-/// Why our own: this is the product's outermost edge and on every request's way. Foundation's decoder has no limit of depth,
-/// takes the last of two equal keys, rounds large numbers, says little about where an error is, and costs several times
-/// as much. Here nothing is converted before it is asked for: numbers keep their digits, and a payload is handed on as the
-/// exact bytes that the client sent.
+/// Why our own: this is the product's outermost edge and on every request's way. Foundation's decoder has no limit of
+/// depth, takes the last of two equal keys, rounds large numbers, says little about where an error is, and costs
+/// several times as much. Here nothing is converted before it is asked for: numbers keep their digits, and a payload is
+/// handed on as the exact bytes that the client sent.
 ///
 /// Nodes lie in one flat array in the order of the text, so that parsing makes one allocation, whatever the nesting.
 package final class JSONDocument: Sendable {
@@ -69,7 +69,8 @@ package final class JSONDocument: Sendable {
         return String(decoding: JSONText.unescaped(inner), as: UTF8.self)
     }
 
-    /// The JSON pointer (RFC 6901) to a value. Found by descending from the root, so it costs nothing until it is needed.
+    /// The JSON pointer (RFC 6901) to a value. Found by descending from the root, so it costs nothing until it is
+    /// needed.
     func pointer(to position: Int) -> String {
         var pointer = ""
         var container = 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// An object whose fields are known: an unknown one is an error that names it, so that a typing error never goes unseen.
+/// An object whose fields are known: an unknown one is an error that names it, so that a typing error never goes
+/// unseen.
 package struct JSONObject: Sendable {
     private let value: JSONValue
     private let fields: [String]

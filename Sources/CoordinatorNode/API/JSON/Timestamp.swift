@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes a moment as RFC 3339 in UTC with milliseconds: `2026-11-22T09:30:00.250Z`. A formatter of ours, since one stands
-/// in every answer several times and a general one costs more than the rest of the answer.
+/// Writes a moment as RFC 3339 in UTC with milliseconds: `2026-11-22T09:30:00.250Z`. A formatter of ours, since one
+/// stands in every answer several times and a general one costs more than the rest of the answer.
 package enum Timestamp {
     /// - Parameter milliseconds: since 1970; a moment behind the year 9999 is written as its last millisecond.
     package static func append(milliseconds: UInt64, to bytes: inout [UInt8]) {

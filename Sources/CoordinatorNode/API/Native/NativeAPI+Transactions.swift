@@ -57,7 +57,8 @@ extension NativeAPI {
     }
 
     /// Has a command committed, waits for the decision if asked to, and shows the transaction.
-    /// - Parameter isCreation: whether something new came to be if the command was the first of its kind: then the answer
+    /// - Parameter isCreation: whether something new came to be if the command was the first of its kind: then the
+    /// answer
     ///   is 201.
     private func carryOut(
         _ command: Command, wait: Duration = .zero, location gid: Gid, isCreation: Bool = true

@@ -12,8 +12,9 @@ import Transactions
 /// The native HTTP/JSON API, version 1: turns a request into a command or a read, asks the coordinator, and writes the
 /// answer. It decides nothing.
 ///
-/// Routing is a table of nine paths (`NativeRoute`) and not the server's router, which takes `//v1///node` for `/v1/node`,
-/// answers a wrong method with 404, and decodes a gid's `%2F` only after it has looked for slashes in some of its paths.
+/// Routing is a table of nine paths (`NativeRoute`) and not the server's router, which takes `//v1///node` for
+/// `/v1/node`, answers a wrong method with 404, and decodes a gid's `%2F` only after it has looked for slashes in some
+/// of its paths.
 package struct NativeAPI: HTTPResponder {
     package typealias Context = APIContext
 
@@ -155,8 +156,8 @@ extension Response {
     }
 }
 
-/// Counts the requests that are being carried out. One connection has one at a time, but a request whose client has gone
-/// still runs, so the limit on connections isn't enough.
+/// Counts the requests that are being carried out. One connection has one at a time, but a request whose client has
+/// gone still runs, so the limit on connections isn't enough.
 private final class RunningRequests: Sendable {
     private let limit: Int
     private let count = Atomic<Int>(0)

@@ -53,8 +53,8 @@ enum NativeRequests {
         try Terms(JSONObject(value, fields: ["gid", "protocol", "timeout_ms", "concurrent"]))
     }
 
-    /// `POST /v1/transactions/{gid}/branches`. The fields say which protocol the client has in mind; the machine knows the
-    /// transaction's and refuses a branch of another.
+    /// `POST /v1/transactions/{gid}/branches`. The fields say which protocol the client has in mind; the machine knows
+    /// the transaction's and refuses a branch of another.
     static func registration(_ value: JSONValue) throws(FieldError) -> (kind: TransactionKind, branch: BranchSpec) {
         let object = try JSONObject(value, fields: Self.branchFields(operations: Operation.allCases))
         let isTCC = Self.operations(of: .tcc).contains { object.optional($0.name) != nil }

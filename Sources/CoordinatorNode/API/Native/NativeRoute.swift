@@ -2,10 +2,12 @@
 
 import HTTPTypes
 
-/// The paths of the native API, version 1, those of the two health checks, which have no version, and the methods that each takes. A HEAD is a GET without the body.
+/// The paths of the native API, version 1, those of the two health checks, which have no version, and the methods that
+/// each takes. A HEAD is a GET without the body.
 enum NativeRoute: Hashable {
     case transactions
-    /// The associated values of this case and the next ones are the gid as it stands in the path, still percent-encoded.
+    /// The associated values of this case and the next ones are the gid as it stands in the path, still
+    /// percent-encoded.
     case transaction(Substring)
     case branches(Substring)
     case commit(Substring)
