@@ -27,8 +27,6 @@ package struct Judge: Sendable {
         var log = LogHistory()
         var promises = Promises()
         var lastSequence: UInt64 = 0
-        /// That of the latest batch.
-        var batchTerm: Term = .zero
         var commitIndex: LogIndex = .zero
         var appliedIndex: LogIndex = .zero
         var term: Term = .zero
@@ -60,11 +58,11 @@ package struct Judge: Sendable {
                 "\(self.subjects[node].id)'s batch \(batch.sequence) follows \(self.subjects[node].lastSequence)")
         }
         self.subjects[node].lastSequence = batch.sequence
-        self.subjects[node].batchTerm = batch.hardState.currentTerm
         if let start = batch.truncateFrom {
             try self.committed.truncates(
                 node, term: batch.hardState.currentTerm, log: self.subjects[node].log, from: start)
-            self.subjects[node].promises.truncates(from: start, log: self.subjects[node].log)
+            self.subjects[node].promises.truncates(
+                from: start, term: batch.hardState.currentTerm, log: self.subjects[node].log)
             self.subjects[node].log.truncate(from: start)
         }
         for entry in batch.entries {
@@ -76,8 +74,7 @@ package struct Judge: Sendable {
     package mutating func sends(_ message: Message, to receiver: NodeID, node: Int) throws(Violation) {
         if case .appendEntries(let request) = message { try self.leaders.leads(node, term: request.term) }
         try self.subjects[node].promises.sends(
-            message, to: receiver, from: self.subjects[node].id, ownTerm: self.subjects[node].batchTerm,
-            log: self.subjects[node].log)
+            message, to: receiver, from: self.subjects[node].id, log: self.subjects[node].log)
     }
 
     /// The node gives committed entries to its state machine.
@@ -155,7 +152,6 @@ package struct Judge: Sendable {
             self.subjects[node].id, hardState: recovered.hardState, log: log)
         self.subjects[node].log = log
         self.subjects[node].lastSequence = 0
-        self.subjects[node].batchTerm = recovered.hardState.currentTerm
         self.subjects[node].commitIndex = appliedIndex
         self.subjects[node].appliedIndex = appliedIndex
         self.subjects[node].term = recovered.hardState.currentTerm

@@ -11,11 +11,11 @@ struct Promises: Sendable {
     private(set) var vote: (term: Term, candidate: NodeID)?
     /// How far it has acknowledged its log, and the log's hash through there.
     private(set) var acknowledged: (index: LogIndex, hash: UInt64) = (.zero, StableHash().value)
+    /// Where it cut its log in this life, and in which term.
+    private var truncations: [(term: Term, from: LogIndex)] = []
 
-    /// A message leaves the node, whose log is `log` and whose latest batch carried `ownTerm`.
-    mutating func sends(
-        _ message: Message, to receiver: NodeID, from node: NodeID, ownTerm: Term, log: LogHistory
-    ) throws(Violation) {
+    /// A message leaves the node, whose log is `log`.
+    mutating func sends(_ message: Message, to receiver: NodeID, from node: NodeID, log: LogHistory) throws(Violation) {
         switch message {
         case .preVote: break  // Asks about a term that is nobody's yet.
         case .preVoteReply(let reply): self.show(reply.term)
@@ -29,19 +29,21 @@ struct Promises: Sendable {
         case .appendEntriesReply(let reply):
             self.show(reply.term)
             if case .success(let matchIndex) = reply.outcome {
-                try self.acknowledges(matchIndex, isOutdated: reply.term < ownTerm, node: node, log: log)
+                try self.acknowledges(matchIndex, in: reply.term, node: node, log: log)
             }
         }
     }
 
     /// The node cuts its log: what it acknowledged to an earlier leader from there on is no promise to the present one.
-    mutating func truncates(from index: LogIndex, log: LogHistory) {
+    mutating func truncates(from index: LogIndex, term: Term, log: LogHistory) {
+        self.truncations.append((term, index))
         guard index <= self.acknowledged.index, let hash = log.hash(through: index.previous()) else { return }
         self.acknowledged = (index.previous(), hash)
     }
 
     /// The node comes back with this hard state and log.
-    func restarts(_ node: NodeID, hardState: HardState, log: LogHistory) throws(Violation) {
+    mutating func restarts(_ node: NodeID, hardState: HardState, log: LogHistory) throws(Violation) {
+        self.truncations.removeAll()
         guard hardState.currentTerm >= self.term else {
             throw Violation(
                 .promisesSurvive,
@@ -74,18 +76,20 @@ struct Promises: Sendable {
         if term >= self.vote?.term ?? .zero { self.vote = (term, candidate) }
     }
 
-    /// - Parameter isOutdated: the acknowledgement is of an earlier term than the node's own. What one turn appended for
-    ///   that term's leader, the same turn may have cut off again for the present one. To the others this is as if the
-    ///   acknowledgement had been sent between two batches and come late, so that nothing of it need be on the disk.
+    /// - Parameter term: that of the leader who is answered. What a later leader has cut off since is no promise any more:
+    ///   the answer is as good as one that was sent before and comes late.
     private mutating func acknowledges(
-        _ index: LogIndex, isOutdated: Bool, node: NodeID, log: LogHistory
+        _ index: LogIndex, in term: Term, node: NodeID, log: LogHistory
     ) throws(Violation) {
-        guard let hash = log.hash(through: index) else {
-            if isOutdated { return }
+        var promised = index
+        for truncation in self.truncations where truncation.term > term {
+            promised = min(promised, truncation.from.previous())
+        }
+        guard let hash = log.hash(through: promised) else {
             throw Violation(
                 .promisesSurvive,
                 "\(node) acknowledges through \(index.rawValue) but its log ends at \(log.lastIndex.rawValue)")
         }
-        if index > self.acknowledged.index { self.acknowledged = (index, hash) }
+        if promised > self.acknowledged.index { self.acknowledged = (promised, hash) }
     }
 }

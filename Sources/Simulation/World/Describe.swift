@@ -23,6 +23,7 @@ package enum Describe {
             if let write = RegisterWrite(payload: entry.payload) {
                 return "\(place) c\(write.client)#\(write.sequence)"
             }
+            if entry.payload.isEmpty { return place }
             let isText = entry.payload.allSatisfy { (0x20..<0x7f).contains($0) }
             return isText ? "\(place) \(String(decoding: entry.payload, as: UTF8.self))" : "\(place) command"
         }

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Simulation
+import Testing
+
+#if PlantedBugs
+    import Raft
+#endif
+
+@Suite("Worlds full of faults") struct WorldTests {
+    /// Short runs: the last five seconds of each are the healing.
+    private static func run(_ seed: UInt64, seconds: UInt64 = 9, nodes: Int? = nil) -> SimulationOutcome {
+        var options = SimulationOptions(seed: seed)
+        options.seconds = seconds
+        options.nodeCount = nodes
+        return World(options).run()
+    }
+
+    @Test("Every invariant holds, and every kind of fault takes effect") func manySeeds() {
+        var totals = RunTotals(from: 0)
+        for seed in 0..<200 as Range<UInt64> {
+            let outcome = Self.run(seed)
+            if let violation = outcome.violation {
+                Issue.record("seed \(seed): \(violation)\n\(outcome.trace.joined(separator: "\n"))")
+            }
+            totals.add(outcome)
+        }
+        #expect(totals.faults.missing == [])
+        #expect(totals.statistics.committed > 5_000)
+        #expect(totals.statistics.readsAnswered > 1_000)
+        #expect(totals.statistics.elections > 300)
+    }
+
+    @Test("The same seed gives the same events, another one gives others") func sameSeedSameEvents() {
+        for seed in 1_000..<1_010 as Range<UInt64> {
+            #expect(Self.run(seed).hash == Self.run(seed).hash)
+            #expect(Self.run(seed).hash != Self.run(seed + 100).hash)
+        }
+    }
+
+    @Test("A seed's whole trace can be shown", arguments: [3, 5]) func wholeTrace(nodes: Int) {
+        var options = SimulationOptions(seed: 7)
+        options.seconds = SimulationOptions.shortestRun
+        options.nodeCount = nodes
+        options.keepsWholeTrace = true
+        let outcome = World(options).run()
+        #expect(outcome.violation == nil)
+        #expect(outcome.nodeCount == nodes)
+        #expect(outcome.trace.filter { $0.contains(" starts with ") }.count >= nodes)
+        #expect(outcome.trace.contains { $0.hasSuffix("everything heals") })
+        // What is kept of the trace doesn't change what happens.
+        #expect(outcome.hash == Self.run(7, seconds: SimulationOptions.shortestRun, nodes: nodes).hash)
+    }
+
+    #if PlantedBugs
+        @Test("A planted bug breaks an invariant within 200 seeds", arguments: PlantedBug.allCases)
+        func plantedBugIsFound(bug: PlantedBug) {
+            let found = (0..<200 as Range<UInt64>).first { seed in
+                var options = SimulationOptions(seed: seed)
+                options.plantedBugs = [bug]
+                return World(options).run().violation != nil
+            }
+            #expect(found != nil)
+        }
+    #endif
+}
