@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Locks
 import SQLite
-import Synchronization
 package import Transactions
 
 /// The archive as the machine sees it: a connection of its own that only reads, and never moves the WAL.
@@ -15,7 +15,10 @@ package final class ArchiveReader: ArchiveView, Sendable {
         let database: Database
     }
 
-    private let connection: Mutex<Connection>
+    /// A read waits only while the WAL is being begun anew, and that takes microseconds.
+    private static let busyTimeoutMilliseconds: Int32 = 5_000
+
+    private let connection: Locked<Connection>
     private let recovery: StateRecovery
     private let onFailure: @Sendable (StateStoreError) -> Never
 
@@ -39,13 +42,14 @@ package final class ArchiveReader: ArchiveView, Sendable {
         } catch {
             throw StateStoreError(error, path: path, table: "archive")
         }
-        self.connection = Mutex(Connection(queries: queries, database: database))
+        self.connection = Locked(Connection(queries: queries, database: database))
         self.recovery = recovery
         self.onFailure = onFailure
     }
 
     private static func connect(path: String) throws(SQLiteError) -> Database {
-        let database = try Database(path: path, access: .readOnly)
+        let database = try Database(
+            path: path, access: .readOnly, busyTimeoutMilliseconds: Self.busyTimeoutMilliseconds)
         try database.set(.trustedSchema, false)
         try database.set(.noCheckpointOnClose, true)
         return database

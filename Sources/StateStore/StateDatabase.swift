@@ -16,7 +16,7 @@ package final class StateDatabase {
     private let recovery: StateRecovery
     private let statements: WriterStatements
     private let archive: ArchiveQueries
-    private let database: Database
+    let database: Database
     /// What the file holds, as of the last committed transaction.
     private var meta: StateRecovery.MetaRow
     /// About how many pages the WAL has grown by since SQLite's last checkpoint.
@@ -29,49 +29,65 @@ package final class StateDatabase {
     ///
     /// Moves what an earlier process left in the WAL into the database file and syncs it: after a sync that failed, the
     /// page cache shows bytes that the disk may not have, and this writes them anew.
-    package static func open(path: String, identity: StateIdentity) throws(StateStoreError) -> StateDatabase {
+    /// - Parameter busyTimeoutMilliseconds: how long a write waits for readers before it fails as `busy`.
+    package static func open(
+        path: String, identity: StateIdentity, busyTimeoutMilliseconds: Int32 = 1_000
+    ) throws(StateStoreError) -> StateDatabase {
         try DataFolder.createPrivateFile(path)
-        let database = try StateDatabase(path: path, identity: identity)
+        let database = try StateDatabase(
+            path: path, identity: identity, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
         try DataFolder.syncFolder(of: path)
         return database
     }
 
-    private init(path: String, identity: StateIdentity) throws(StateStoreError) {
+    private init(path: String, identity: StateIdentity, busyTimeoutMilliseconds: Int32) throws(StateStoreError) {
         let recovery = StateRecovery(path: path, identity: identity)
         let database: Database
         do {
-            database = try Self.connect(path: path, identity: identity)
+            database = try Self.connect(path: path, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
         } catch {
             throw StateStoreError(error, path: path, table: "?")
         }
-        self.meta = try Schema.meta(in: database, recovery: recovery)
+        let isNew: Bool
+        do {
+            isNew = try database.firstInteger("SELECT count(*) FROM sqlite_schema") == 0
+        } catch {
+            throw StateStoreError(error, path: path, table: "?")
+        }
+        // A file that isn't ours is left as it is.
+        if !isNew { _ = try Schema.meta(in: database, recovery: recovery) }
         do throws(SQLiteError) {
-            // Only now, since a file that isn't ours is left as it is.
-            try database.checkpoint(.full)
+            try Self.prepare(database)
+            if isNew { try Schema.create(in: database, meta: StateRecovery.MetaRow(identity: identity)) }
+            try database.checkpoint(.truncate)
             self.statements = try WriterStatements(in: database)
             self.archive = try ArchiveQueries(in: database)
         } catch {
             throw StateStoreError(error, path: path, table: "?")
         }
+        self.meta = try Schema.meta(in: database, recovery: recovery)
         self.path = path
         self.recovery = recovery
         self.database = database
     }
 
-    private static func connect(path: String, identity: StateIdentity) throws(SQLiteError) -> Database {
-        let database = try Database(path: path, access: .readWrite)
+    private static func connect(
+        path: String, busyTimeoutMilliseconds: Int32
+    ) throws(SQLiteError) -> Database {
+        let database = try Database(
+            path: path, access: .readWrite, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
         try database.set(.defensive, true)
         try database.set(.trustedSchema, false)
         // A checkpoint on closing would hide its errors; `sync()` shows them.
         try database.set(.noCheckpointOnClose, true)
+        return database
+    }
+
+    private static func prepare(_ database: borrowing Database) throws(SQLiteError) {
         try database.enterWALMode()
         try database.execute("PRAGMA synchronous=NORMAL")
         try database.execute("PRAGMA wal_autocheckpoint=0")
         try database.execute("PRAGMA secure_delete=OFF")
-        if try database.firstInteger("SELECT count(*) FROM sqlite_schema") == 0 {
-            try Schema.create(in: database, meta: StateRecovery.MetaRow(identity: identity))
-        }
-        return database
     }
 
     /// Index of the last entry whose effect the file holds.
@@ -103,7 +119,7 @@ package final class StateDatabase {
     ///
     /// It is visible to readers when this returns, and survives the end of the process; only `sync()` makes it survive a
     /// power loss.
-    /// - Throws: `diskFull` or `outOfOrder` when nothing was written; after any other error the process must end.
+    /// - Throws: `diskFull`, `busy` or `outOfOrder` when nothing was written; after any other error the process must end.
     package func checkpoint(_ checkpoint: StateCheckpoint) throws(StateStoreError) {
         guard checkpoint.appliedIndex >= self.meta.appliedIndex else {
             throw .outOfOrder(path: self.path, appliedIndex: self.meta.appliedIndex, given: checkpoint.appliedIndex)
@@ -117,9 +133,12 @@ package final class StateDatabase {
     }
 
     /// Makes everything so far survive a power loss: syncs the WAL, moves it into the database file, syncs that.
+    ///
+    /// The WAL is empty then. Frames that stayed in it would hide newer pages of the database file if the frames behind
+    /// them rotted.
     /// - Returns: the applied index that is safe now.
     package func sync() throws(StateStoreError) -> UInt64 {
-        try self.moveWAL(.full)
+        try self.moveWAL(.truncate)
         return self.meta.appliedIndex
     }
 
@@ -133,6 +152,17 @@ package final class StateDatabase {
         state: TransactionState? = nil, after: Gid? = nil, limit: Int
     ) throws(StateStoreError) -> [GlobalTransaction] {
         try self.archive.list(state: state, after: after, limit: limit, recovery: self.recovery)
+    }
+
+    /// Whether the file may grow; at first it may. Where it may not, a write that needs another page fails as it does on
+    /// a full disk: for drills.
+    package func setGrowth(isAllowed: Bool) throws(StateStoreError) {
+        do {
+            // The limit is never below the present size.
+            try self.database.execute(isAllowed ? "PRAGMA max_page_count=4294967294" : "PRAGMA max_page_count=1")
+        } catch {
+            throw self.failure(error, table: "?")
+        }
     }
 
     /// Writes the rows and gives the row of `meta` that is true once they are committed.
@@ -174,7 +204,7 @@ package final class StateDatabase {
         self.walPages = 0
     }
 
-    private func failure(_ error: SQLiteError, table: String) -> StateStoreError {
+    func failure(_ error: SQLiteError, table: String) -> StateStoreError {
         StateStoreError(error, path: self.path, table: table)
     }
 }

@@ -4,18 +4,47 @@ import Bytes
 import CChecksum
 package import Transactions
 
-/// The applied state as a checkpoint left it.
+/// The applied state as a checkpoint left it: what a node starts from.
+///
+/// ```swift
+/// let database = try StateDatabase.open(path: path, identity: identity)
+/// let recovered = try database.load()
+/// // The log must hold the entry (appliedIndex, appliedTerm), its base included; else this is rot.
+/// var machine = TransactionMachine(recovered)
+/// let archive = try ArchiveReader(path: path, identity: identity)
+/// // From here on the log's entries behind appliedIndex are applied, with `archive`.
+/// ```
 package struct RecoveredState: Hashable, Sendable {
     /// In order of acceptance.
     package let live: [GlobalTransaction]
     package let logTime: LogTime
+    /// Index of the last entry whose effect this is.
     package let appliedIndex: UInt64
+    /// Term of that entry.
     package let appliedTerm: UInt64
+    /// Finished transactions in the archive.
     package let archivedCount: UInt64
+
+    package init(
+        live: [GlobalTransaction], logTime: LogTime, appliedIndex: UInt64, appliedTerm: UInt64, archivedCount: UInt64
+    ) {
+        self.live = live
+        self.logTime = logTime
+        self.appliedIndex = appliedIndex
+        self.appliedTerm = appliedTerm
+        self.archivedCount = archivedCount
+    }
 
     /// The state of a node that has applied nothing yet.
     package static let empty = RecoveredState(
         live: [], logTime: .zero, appliedIndex: 0, appliedTerm: 0, archivedCount: 0)
+}
+
+extension TransactionMachine {
+    /// The machine as it stood when the checkpoint was taken.
+    package init(_ recovered: RecoveredState) {
+        self.init(restoring: recovered.live, logTime: recovered.logTime, appliedIndex: recovered.appliedIndex)
+    }
 }
 
 /// The rules of what may be believed of stored state, as a pure value: the database obeys them, and a modelled disk can.

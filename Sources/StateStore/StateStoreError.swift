@@ -12,8 +12,10 @@ package enum StateStoreError: Error, Hashable, Sendable, CustomStringConvertible
     case unsupportedFormat(path: String, found: Int64, supported: Int64)
     /// A stored row isn't what was written. The node must not go on from it.
     case rot(path: String, table: String, row: String, reason: String)
-    /// The disk is full; nothing was written.
+    /// The disk is full; nothing was written. The same write may succeed later.
     case diskFull(path: String)
+    /// Another connection was in the way for too long; nothing was written. The same write may succeed later.
+    case busy(path: String)
     /// A checkpoint is older than the one that the file holds. Nothing was written.
     case outOfOrder(path: String, appliedIndex: UInt64, given: UInt64)
     /// Any other SQLite result; `code` is the extended one. A failed write or sync is among them: the process must end.
@@ -23,6 +25,8 @@ package enum StateStoreError: Error, Hashable, Sendable, CustomStringConvertible
     init(_ error: SQLiteError, path: String, table: String) {
         if error.isFull {
             self = .diskFull(path: path)
+        } else if error.isBusy {
+            self = .busy(path: path)
         } else if error.isCorrupt {
             self = .rot(path: path, table: table, row: "?", reason: error.message)
         } else if error.cannotOpen {
@@ -44,6 +48,8 @@ package enum StateStoreError: Error, Hashable, Sendable, CustomStringConvertible
             "\(path) is damaged: table \(table), row \(row): \(reason)"
         case .diskFull(let path):
             "no room on the disk for \(path)"
+        case .busy(let path):
+            "\(path) is held by another process or by a long read"
         case .outOfOrder(let path, let appliedIndex, let given):
             "\(path) holds the state at index \(appliedIndex); a checkpoint at \(given) is older"
         case .sqlite(let path, let code, let message):

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Dispatch
-import Synchronization
+import Locks
 
 /// The thread that writes `state.db`: takes checkpoints from a queue, in order, and says when each is done.
 ///
-/// A full disk only delays: the same checkpoint is tried again until there is room. After any other error nothing more is
-/// written, and every job is answered with that error: the process must end, since what the disk has is not known.
+/// A full disk, or a reader that holds the file for long, only delays: the same job is tried again until it succeeds.
+/// After any other error nothing more is written, and every job is answered with that error: the process must end, since
+/// what the disk has is not known.
 package final class StateWriter: Sendable {
     /// One thing to do, with where to say that it is done. Called on the writer's thread; must not block it.
     private enum Job: Sendable {
@@ -22,13 +23,13 @@ package final class StateWriter: Sendable {
     }
 
     private let thread = DispatchQueue(label: "verdict.state-writer", qos: .userInitiated)
-    private let database: Mutex<StateDatabase>
-    private let waiting = Mutex(Waiting())
+    private let database: Locked<StateDatabase>
+    private let waiting = Locked(Waiting())
     private let retryDelay: DispatchTimeInterval
 
-    /// - Parameter retryDelay: how long to wait before trying again on a full disk. Default 500 ms.
+    /// - Parameter retryDelay: how long to wait before a job is tried again. Default 500 ms.
     package init(_ database: sending StateDatabase, retryMilliseconds: Int = 500) {
-        self.database = Mutex(database)
+        self.database = Locked(database)
         self.retryDelay = .milliseconds(retryMilliseconds)
     }
 
@@ -46,7 +47,7 @@ package final class StateWriter: Sendable {
         self.enqueue(.sync(whenDone: whenDone))
     }
 
-    /// Why nothing is being written: the error that ended it, or a full disk for as long as it lasts.
+    /// Why nothing is being written: the error that ended it, or what delays it for as long as it lasts.
     package var failure: StateStoreError? { self.waiting.withLock { $0.failure } }
 
     private func enqueue(_ job: Job) {
@@ -83,7 +84,7 @@ package final class StateWriter: Sendable {
         }
     }
 
-    /// - Returns: `nil` if the disk is full and the job is to be tried again.
+    /// - Returns: `nil` if the job is to be tried again.
     private func attempt<Value: Sendable>(
         _ body: @Sendable (StateDatabase) throws(StateStoreError) -> Value
     ) -> Result<Value, StateStoreError>? {
@@ -111,7 +112,7 @@ extension StateStoreError {
     /// Whether the same write may succeed later: nothing was written, and the connection is sound.
     var isPassing: Bool {
         switch self {
-        case .diskFull: true
+        case .diskFull, .busy: true
         case .cannotOpen, .wrongIdentity, .unsupportedFormat, .rot, .outOfOrder, .sqlite: false
         }
     }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SQLite
+import Transactions
+
+extension StateDatabase {
+    /// Reads the whole file and checks all of it: pages, indexes, every row, and how many there are.
+    ///
+    /// A read checks the row that it finds, but rot in an index can make a row look as if it weren't there: only this
+    /// finds that. Takes as long as reading the file does.
+    /// - Throws: `rot`, with the first thing that is wrong.
+    package func verify() throws(StateStoreError) {
+        let state = try self.load()
+        try self.verifyPages()
+        let live = Set(state.live.map(\.gid))
+        var count: UInt64 = 0
+        var last: Gid?
+        while true {
+            let page = try self.list(after: last, limit: 256)
+            for transaction in page {
+                guard let finishedIndex = transaction.finishedIndex, finishedIndex <= state.appliedIndex else {
+                    throw self.rot("archive", transaction.gid, "is newer than the applied index")
+                }
+                guard !live.contains(transaction.gid) else {
+                    throw self.rot("archive", transaction.gid, "is live as well")
+                }
+            }
+            count += UInt64(page.count)
+            last = page.last?.gid
+            if page.isEmpty { break }
+        }
+        guard count == state.archivedCount else {
+            throw .rot(
+                path: self.path, table: "archive", row: "*",
+                reason: "\(count) rows where \(state.archivedCount) were written")
+        }
+    }
+
+    private func verifyPages() throws(StateStoreError) {
+        let answer: String?
+        do {
+            answer = try self.database.firstText("PRAGMA integrity_check(1)")
+        } catch {
+            throw self.failure(error, table: "?")
+        }
+        guard answer == "ok" else {
+            throw .rot(path: self.path, table: "?", row: "?", reason: answer ?? "the check gives no answer")
+        }
+    }
+
+    private func rot(_ table: String, _ gid: Gid, _ reason: String) -> StateStoreError {
+        .rot(path: self.path, table: table, row: gid.rawValue, reason: reason)
+    }
+}
