@@ -12,11 +12,21 @@
 enum DataFolder {
     /// Creates an empty file that only its owner may read and write, unless there is a file already. SQLite gives the
     /// files that it puts beside it the same mode.
+    ///
+    /// A file that is too short for any database is damaged; SQLite would take some such for a new one.
     static func createPrivateFile(_ path: String) throws(StateStoreError) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.failure(path, "create") }
-        close(descriptor)
+        defer { close(descriptor) }
+        let length = lseek(descriptor, 0, SEEK_END)
+        guard length >= 0 else { throw Self.failure(path, "seek") }
+        guard length == 0 || length >= Self.shortestDatabase else {
+            throw .rot(path: path, table: "?", row: "?", reason: "the file has only \(length) bytes")
+        }
     }
+
+    /// Bytes of the smallest page that SQLite knows.
+    private static let shortestDatabase = 512
 
     /// Syncs the folder that the file is in, so that its entry survives a power loss.
     static func syncFolder(of path: String) throws(StateStoreError) {
