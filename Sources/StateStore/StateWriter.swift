@@ -104,7 +104,8 @@ package final class StateWriter: Sendable {
 
     private func retry(_ job: Job) {
         self.waiting.withLock { $0.jobs.insert(job, at: 0) }
-        self.thread.asyncAfter(deadline: .now() + self.retryDelay) { self.drain() }
+        // Who lets go of the writer gives up what is delayed.
+        self.thread.asyncAfter(deadline: .now() + self.retryDelay) { [weak self] in self?.drain() }
     }
 }
 
