@@ -154,8 +154,8 @@ final class LogDatabase {
         }
     }
 
-    /// Looks at the tree itself: pages that are in two places, rows out of order, a damaged list of free pages. The next
-    /// write could otherwise go over a page that is in use.
+    /// Looks at the tree itself: pages that are in two places, rows out of order, a damaged list of free pages. The
+    /// next write could otherwise go over a page that is in use.
     func checkStructure() throws(StoreError) {
         let answer = try self.run { () throws(SQLiteError) in
             try self.database.firstText("PRAGMA quick_check(1)")

@@ -67,10 +67,8 @@ struct LogStart {
                 throw .corrupt(path: path, detail: "byte \(position) of its header is wrong")
             }
         }
-        let length = try file.length()
-        guard length % WALInspection.pageSize == 0 else {
-            throw .corrupt(path: path, detail: "its length of \(length) bytes is no whole number of pages")
-        }
+        // Its length says nothing: a checkpoint that was cut off may end anywhere, and the WAL has what is missing
+        // then.
         if syncing { try file.sync() }
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Dispatch
+import Locks
 package import Raft
-import Synchronization
 
 #if canImport(Musl)
     import Musl
@@ -94,13 +94,13 @@ package final class LogWriter: Sendable {
         var isDead = false
     }
 
-    private let log: Mutex<SQLiteLog>
+    private let log: Locked<SQLiteLog>
     private let settings: Settings
     private let callbacks: Callbacks
-    private let mailbox = Mutex(Mailbox())
+    private let mailbox = Locked(Mailbox())
     /// Rings when the mailbox is no longer empty, or is closed.
     private let bell = DispatchSemaphore(value: 0)
-    private let thread = Mutex<pthread_t?>(nil)
+    private let thread = Locked<pthread_t?>(nil)
 
     /// Starts the thread. It lives until `close()`.
     /// - Parameters:
@@ -117,7 +117,7 @@ package final class LogWriter: Sendable {
         onFatal: @escaping @Sendable (StoreError) -> Void
     ) throws(StoreError) {
         let folder = log.folder
-        self.log = Mutex(log)
+        self.log = Locked(log)
         self.settings = settings
         self.callbacks = Callbacks(onPersisted: onPersisted, onFull: onFull, onFatal: onFatal)
         let code = self.startThread()

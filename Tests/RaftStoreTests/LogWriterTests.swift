@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Locks
 import Raft
 import RaftStore
-import Synchronization
 import Testing
 
 @Suite("The thread that writes the log", .serialized) struct LogWriterTests {
@@ -16,7 +16,7 @@ import Testing
             var recorded: [Result<Void, StoreError>] = []
         }
 
-        private let said = Mutex(Said())
+        private let said = Locked(Said())
 
         var now: Said { self.said.withLock { $0 } }
 
@@ -44,7 +44,7 @@ import Testing
     }
 
     private final class SharedMaker: Sendable {
-        private let maker = Mutex(BatchMaker())
+        private let maker = Locked(BatchMaker())
 
         func append(to writer: LogWriter) { self.maker.withLock { writer.append($0.append([64])) } }
     }
