@@ -171,7 +171,8 @@ import Transactions
         #expect(script.proposed.count == 2)
     }
 
-    @Test("Retry-After delays the next attempt, but not beyond the cap", arguments: [(2_000, 2_000), (600_000, 10_000)])
+    @Test(
+        "Retry-After delays the next attempt, but not beyond the cap", arguments: [(2_000, 2_000), (600_000, 10_000)])
     func retryAfter(asked: UInt64, waited: UInt64) throws {
         var script = ScheduleScript()
         let gid = try Due.gid("g1")

@@ -34,6 +34,18 @@ package enum BranchAnswer: Hashable, Sendable {
     case failure(detail: String)
     /// Nobody knows whether the participant did it: the call is made again.
     case unknown(UnknownAnswer)
+
+    /// Whether anything came back from the participant, or the call was not even tried.
+    var isAnswered: Bool {
+        switch self {
+        case .success, .failure: true
+        case .unknown(let unknown):
+            switch unknown.kind {
+            case .timeout, .unreachable, .connectionLost: false
+            case .targetForbidden, .malformedAnswer, .status, .invalidRequest, .cancelled: true
+            }
+        }
+    }
 }
 
 /// Why an attempt's outcome isn't known.

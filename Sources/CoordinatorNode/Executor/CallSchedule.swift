@@ -198,7 +198,8 @@ package struct CallSchedule: Sendable {
             case .inFlight(let isRepeated) = slot.phase
         else { return }
         self.inFlight -= 1
-        self.targets[slot.target]?.ended(isRepeated: isRepeated)
+        self.targets[slot.target]?.ended(
+            isRepeated: isRepeated, isAnswered: answer.isAnswered, limit: self.configuration.callsPerTarget)
         self.queue(slot.target)
         slot.attempts = slot.attempts == .max ? .max : slot.attempts + 1
 

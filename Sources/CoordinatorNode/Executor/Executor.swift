@@ -44,7 +44,7 @@ package final class Executor {
         self.propose = propose
         self.wallClock = wallClock
         self.logger = logger
-        self.epoch = .now()
+        self.epoch = eventLoop.now
         self.schedule = CallSchedule(configuration: configuration, seed: seed)
         self.deadlines = DeadlineQueue(proposeAgainMilliseconds: configuration.proposeAgainMilliseconds)
     }
@@ -203,7 +203,7 @@ package final class Executor {
 
     /// Now on the monotonic clock, from this executor's beginning.
     private func now() -> Instant {
-        Instant(nanoseconds: UInt64(clamping: (NIODeadline.now() - self.epoch).nanoseconds))
+        Instant(nanoseconds: UInt64(clamping: (self.eventLoop.now - self.epoch).nanoseconds))
     }
 
     private func log(_ attempt: UncertainAttempt) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import Locks
 
 /// What an executor has done since the node started, for `/v1/node` and for metrics. Readable from any thread.
 package struct ExecutorCounts: Hashable, Sendable {
@@ -21,7 +21,7 @@ package struct ExecutorCounts: Hashable, Sendable {
 }
 
 final class ExecutorCounters: Sendable {
-    private let counts = Mutex(ExecutorCounts())
+    private let counts = Locked(ExecutorCounts())
 
     var current: ExecutorCounts { self.counts.withLock { $0 } }
 

@@ -143,7 +143,7 @@ final class HTTPCaller {
         self.open[ObjectIdentifier(connection)] = connection
     }
 
-    /// - Returns: whether it was open as far as the caller knew.
+    /// - Returns: whether it was one of these as far as the caller knew.
     func closed(_ connection: HTTPConnection) -> Bool {
         self.open.removeValue(forKey: ObjectIdentifier(connection)) != nil
     }

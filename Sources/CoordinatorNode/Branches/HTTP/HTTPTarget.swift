@@ -104,12 +104,10 @@ final class HTTPTarget {
                 case .success(let channel):
                     if let failure = self.opened(connection, channel: channel, for: call) { call.finish(failure) }
                 case .failure(let error):
-                    _ = self.caller.closed(connection)
-                    self.connections -= 1
+                    self.closed(connection)
                     self.attempt(
                         call, addresses: addresses.dropFirst(), timeout: timeout,
                         failure: UnknownAnswer(error, connectingTo: address))
-                    self.caller.connectionEnded(self)
                 }
             }
     }
@@ -148,7 +146,7 @@ final class HTTPTarget {
         self.caller.keptIdle()
     }
 
-    /// The connection is closed, whoever closed it.
+    /// The connection is closed, whoever closed it, or didn't come about.
     func closed(_ connection: HTTPConnection) {
         guard self.caller.closed(connection) else { return }
         self.connections -= 1
