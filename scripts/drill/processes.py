@@ -99,7 +99,10 @@ class Cluster:
 
     def stop(self):
         for pool in self.pools.values():
-            pool.close()
+            try:
+                pool.close()
+            except RuntimeError:  # the event loop is closed already, and the connections with it
+                pass
         self.control("stop", "--force", check=False)
 
     def pid(self, name: str):

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Locks
 import NIOHTTP1
-import Synchronization
 
 /// A client of a Verdict cluster.
 ///
@@ -19,8 +19,8 @@ public final class CoordinatorClient: Sendable {
     public let configuration: Configuration
 
     private let transport: HTTPTransport
-    private let lastAnswered = Mutex(0)
-    private let isClosed = Mutex(false)
+    private let lastAnswered = Locked(0)
+    private let isClosed = Locked(false)
 
     /// A client of the cluster whose nodes serve clients at these addresses. It connects when it is first used.
     public init(addresses: [Address], configuration: Configuration = Configuration()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import Locks
 package import Transactions
 
 /// Makes gids for clients that bring none: 48 bits of time in milliseconds and 80 random bits, written as 26 digits of
@@ -8,7 +8,7 @@ package import Transactions
 /// one.
 package final class GidGenerator: Sendable {
     private let now: @Sendable () -> UInt64
-    private let random: Mutex<any RandomNumberGenerator & Sendable>
+    private let random: Locked<any RandomNumberGenerator & Sendable>
 
     /// - Parameters:
     ///   - now: milliseconds since 1970.
@@ -17,7 +17,7 @@ package final class GidGenerator: Sendable {
         now: @escaping @Sendable () -> UInt64, random: sending any RandomNumberGenerator & Sendable
     ) {
         self.now = now
-        self.random = Mutex(random)
+        self.random = Locked(random)
     }
 
     package func next() -> Gid {

@@ -15,5 +15,6 @@ enum LogKey {
     static let gid = "tx.gid"
     static let live = "tx.live"
     static let applied = "raft.applied"
+    static let milliseconds = "ms"
     static let version = "version"
 }

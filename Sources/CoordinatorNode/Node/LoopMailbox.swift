@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import Locks
 
 /// Where work from other threads waits for the driver's loop, which takes it all at once: one wake-up when it becomes
 /// non-empty, however much comes after.
@@ -9,7 +9,7 @@ final class LoopMailbox<Item: Sendable>: Sendable {
         var items: [Item] = []
         var isClosed = false
     }
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let wake: @Sendable () -> Void
 
     /// - Parameter wake: makes the loop call `takeAll`; called on the thread that puts.

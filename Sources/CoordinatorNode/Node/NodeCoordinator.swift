@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Locks
 import NIOCore
 import NIOPosix
 import Raft
 import StateStore
-import Synchronization
 package import Transactions
 
 /// The node as its API adapters see it: every call is put into the loop's mailbox, and its answer comes back from there.
@@ -88,7 +88,7 @@ package final class NodeCoordinator: Coordinator {
 /// Where the loop pins up how it stands, for readers on any thread.
 final class StatusBoard: Sendable {
     private let fixed: NodeStatus
-    private let current = Mutex(Vitals())
+    private let current = Locked(Vitals())
 
     /// - Parameter fixed: what never changes in this life of the process; the rest of it is ignored.
     init(fixed: NodeStatus) {

@@ -31,6 +31,8 @@ final class NodeDriver {
     var vitals = Vitals()
     /// The executor runs: this node leads and has applied an entry of its own term.
     var isExecuting = false
+    /// What this leader found live at its start and hasn't yet handed to the executor.
+    private var takenOver = ArraySlice<Gid>()
     /// Clients' requests are refused: the node is about to stop.
     var isDraining = false
     var isStopping = false
@@ -110,6 +112,8 @@ final class NodeDriver {
 
     private func turn() {
         self.isTurnScheduled = false
+        let began = self.clock.monotonic()
+        self.takeOver()
         for request in self.mailbox.takeAll() { self.take(request) }
         self.proposeQueue()
         let inputs = self.inputs
@@ -120,6 +124,18 @@ final class NodeDriver {
         self.publish()
         self.armTimer()
         self.finishDrain()
+        self.noteLength(of: began)
+    }
+
+    /// A turn that holds up heartbeats for long makes the others doubt this leader: its operator should know.
+    private static let longTurn: UInt64 = 100_000_000
+
+    private func noteLength(of began: Instant) {
+        let length = self.clock.monotonic().nanoseconds(since: began)
+        guard length > Self.longTurn else { return }
+        self.logger.warning(
+            "A turn of the node's loop took long: the machine is overloaded",
+            metadata: [LogKey.milliseconds: "\(length / 1_000_000)", LogKey.live: "\(self.applier.machine.liveCount)"])
     }
 
     private func perform(_ effects: [RaftEffect]) {
@@ -181,6 +197,7 @@ final class NodeDriver {
         if summary.role != self.vitals.role { self.vitals.since = self.clock.wall().rawValue }
         if self.isExecuting, summary.role != .leader {
             self.isExecuting = false
+            self.takenOver = []
             self.executor?.stop()
         }
         if summary.leaderID != nil { self.routeParked() }
@@ -196,8 +213,21 @@ final class NodeDriver {
             "Leading",
             metadata: [LogKey.term: "\(term)", LogKey.index: "\(self.core.commitIndex)", LogKey.live: "\(live.count)"])
         executor.start(term: term)
-        for gid in live { executor.callsDue(machine.dueCalls(of: gid), of: gid) }
         for (gid, deadline) in machine.deadlines { executor.deadlineSet(gid, deadline) }
+        self.takenOver = live[...]
+        self.takeOver()
+    }
+
+    /// Live transactions that a new leader hands to its executor in one turn: heartbeats go out between them.
+    private static let takenOverAtOnce = 256
+
+    /// Hands the next transactions that the leader found to the executor.
+    private func takeOver() {
+        guard self.isExecuting, let executor = self.executor, !self.takenOver.isEmpty else { return }
+        let machine = self.applier.machine
+        for gid in self.takenOver.prefix(Self.takenOverAtOnce) { executor.callsDue(machine.dueCalls(of: gid), of: gid) }
+        self.takenOver = self.takenOver.dropFirst(Self.takenOverAtOnce)
+        if !self.takenOver.isEmpty { self.scheduleTurn() }
     }
 
     private func publish() {
