@@ -2,12 +2,12 @@
 
 import CoordinatorNode
 import Foundation
-import Synchronization
+import Locks
 import Testing
 
 /// A clock that goes on by a millisecond each time it is asked.
 final class TickingClock: Sendable {
-    private let time = Mutex<UInt64>(1_795_339_800_000)
+    private let time = Locked<UInt64>(1_795_339_800_000)
 
     func next() -> UInt64 {
         self.time.withLock { time in

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CoordinatorNode
-import Synchronization
+import Locks
 import Transactions
 
 /// A cluster of one without a disk: commands go straight to a transaction machine. It can be told to fail, to be busy,
@@ -29,7 +29,7 @@ final class StubCoordinator: Coordinator {
     /// 2026-11-22T09:30:00.250Z
     static let logTime = LogTime(rawValue: 1_795_339_800_250)
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// Holds every submit while it is closed.
     let gate = Gate()
 
@@ -141,7 +141,7 @@ final class Gate: Sendable {
         var watchers: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     func close() {
         self.state.withLock { $0.isOpen = false }
