@@ -40,6 +40,14 @@ demo: release ## three nodes, two banks, transfers under load, the leader killed
 test: debug ## run the tests
 	swift test --skip-build --disable-xctest $(DEBUG_FLAGS)
 
+CORE_TESTS := BytesTests,RaftTests,TransactionsTests,ClusterConfigurationTests,SQLiteTests,RaftStoreTests,StateStoreTests
+
+asan: setup ## the tests of the pure targets and the disk under AddressSanitizer
+	VERDICT_ONLY=$(CORE_TESTS) swift test --disable-xctest --sanitize=address --scratch-path .build-asan
+
+openapi: debug ## send every example of Docs/openapi.yaml to a node, and check every answer
+	scripts/openapi-check --bin $(DEBUG_BIN)
+
 simulate: core ## 2,000 random seeds of the simulated cluster, and the planted bugs
 	scripts/simulate-ci $(CORE_BIN)/simulate
 
@@ -72,4 +80,4 @@ docs: setup ## the documentation of the client kit
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test simulate disk-drill drill bench bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test asan openapi simulate disk-drill drill bench bench-failover proof soak format docs clean
