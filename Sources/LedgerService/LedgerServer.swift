@@ -87,7 +87,8 @@ package final class LedgerServer: Sendable {
         }
     }
 
-    /// Takes no more connections, ends the running requests, and closes the file. Returns when that is done, whoever began it.
+    /// Takes no more connections, ends the running requests, and closes the file. Returns when that is done, whoever
+    /// began it.
     package func stop() async {
         let stopping = self.stopping.withLockedValue { stopping in
             let task = stopping ?? Task { await self.end() }

@@ -46,13 +46,14 @@ package struct BarrierTable: ~Copyable {
         self.forget = forget
     }
 
-    /// Decides on one call and runs its effect, inside a transaction that the caller has begun and will commit. Nothing may be
-    /// answered before that commit has returned.
+    /// Decides on one call and runs its effect, inside a transaction that the caller has begun and will commit. Nothing
+    /// may be answered before that commit has returned.
     ///
-    /// The effect stands in a savepoint: if it throws, only its own changes are undone, and the caller's transaction goes on.
+    /// The effect stands in a savepoint: if it throws, only its own changes are undone, and the caller's transaction
+    /// goes on.
     /// - Parameter effect: the participant's work on the same database. It throws `BranchFailure` to say no.
-    /// - Throws: `contradiction`; `sqlite` if the database failed, also when the effect threw an `SQLiteError`; `effect` for
-    ///   anything else that the effect threw. Then nothing of this call stays.
+    /// - Throws: `contradiction`; `sqlite` if the database failed, also when the effect threw an `SQLiteError`;
+    ///   `effect` for anything else that the effect threw. Then nothing of this call stays.
     package func run(
         _ call: BranchContext, in database: borrowing Database, effect: () throws -> Void
     ) throws(BarrierRunError) -> BranchVerdict {
@@ -79,8 +80,8 @@ package struct BarrierTable: ~Copyable {
         }
     }
 
-    /// Removes rows that were recorded before an instant, oldest first. A call that comes later still would be taken for a new one:
-    /// keep rows for longer than any transaction may live.
+    /// Removes rows that were recorded before an instant, oldest first. A call that comes later still would be taken
+    /// for a new one: keep rows for longer than any transaction may live.
     /// - Parameters:
     ///   - seconds: seconds since 1970.
     ///   - limit: how many rows one call removes at most.

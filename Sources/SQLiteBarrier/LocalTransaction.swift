@@ -25,8 +25,8 @@ extension SQLiteValue: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral, 
 
 /// The local transaction in which an effect runs.
 ///
-/// SQL is a literal and values are bound to `?1`, `?2` and so on, so nothing that came over the network can become SQL. An error of the
-/// database that a method throws must leave the effect, so that the barrier sees it.
+/// SQL is a literal and values are bound to `?1`, `?2` and so on, so nothing that came over the network can become SQL.
+/// An error of the database that a method throws must leave the effect, so that the barrier sees it.
 public struct LocalTransaction: ~Copyable {
     private let connection: Connection
 

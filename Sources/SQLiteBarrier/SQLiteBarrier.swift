@@ -3,8 +3,8 @@
 public import CoordinatorClient
 import SQLite
 
-/// A participant's SQLite database with the branch barrier in it: every branch call runs in one local transaction together with
-/// the row that remembers it.
+/// A participant's SQLite database with the branch barrier in it: every branch call runs in one local transaction
+/// together with the row that remembers it.
 ///
 /// ```swift
 /// let barrier = try SQLiteBarrier(path: "stock.db")
@@ -14,12 +14,13 @@ import SQLite
 /// }
 /// ```
 ///
-/// It is one connection: use it from one thread at a time (an actor is a good owner). Commits are synced to the disk before
-/// ``run(_:effect:)`` returns.
+/// It is one connection: use it from one thread at a time (an actor is a good owner). Commits are synced to the disk
+/// before ``run(_:effect:)`` returns.
 public struct SQLiteBarrier: ~Copyable {
     private let connection: Connection
 
-    /// Opens or creates the database, in WAL mode with `synchronous=FULL`, and creates the barrier's table if there is none.
+    /// Opens or creates the database, in WAL mode with `synchronous=FULL`, and creates the barrier's table if there is
+    /// none.
     /// - Parameter busyTimeout: milliseconds to wait for another connection's lock.
     public init(path: String, busyTimeout: Int32 = 5000) throws(SQLiteBarrierError) {
         do throws(SQLiteError) {
@@ -30,8 +31,8 @@ public struct SQLiteBarrier: ~Copyable {
     }
 
     /// Runs one branch call in a local transaction of its own.
-    /// - Parameter effect: the participant's work. It throws ``BranchFailure`` to say no. It isn't called if the barrier's rules
-    ///   already know the answer.
+    /// - Parameter effect: the participant's work. It throws ``BranchFailure`` to say no. It isn't called if the
+    ///   barrier's rules already know the answer.
     /// - Returns: what to answer the coordinator: 2xx for success, 409 for failure.
     public func run(
         _ call: BranchContext, effect: (borrowing LocalTransaction) throws -> Void
@@ -56,8 +57,8 @@ public struct SQLiteBarrier: ~Copyable {
         }
     }
 
-    /// Removes at most `limit` rows that were recorded more than so many seconds ago, oldest first. A call that comes later still is
-    /// taken for a new one: keep rows for longer than any transaction may live.
+    /// Removes at most `limit` rows that were recorded more than so many seconds ago, oldest first. A call that comes
+    /// later still is taken for a new one: keep rows for longer than any transaction may live.
     /// - Parameter now: seconds since 1970.
     /// - Returns: how many were removed.
     @discardableResult

@@ -29,14 +29,15 @@ public struct BarrierRow: Hashable, Sendable {
 
 /// What to do with a call.
 public enum BarrierDecision: Hashable, Sendable {
-    /// Run the effect; record a row if it succeeds. A refusal is recorded too if `recordsFailure`: then it is final. The refusal of
-    /// a confirm, cancel or compensate isn't, since the coordinator calls until it succeeds.
+    /// Run the effect; record a row if it succeeds. A refusal is recorded too if `recordsFailure`: then it is final.
+    /// The refusal of a confirm, cancel or compensate isn't, since the coordinator calls until it succeeds.
     case run(recordsFailure: Bool)
     /// Don't run the effect; record these rows and give this answer.
     case answer(BranchVerdict, recording: [BarrierRow])
 }
 
-/// A call that can't be right after what was recorded before. It has no effect and leaves no row; someone must look at it.
+/// A call that can't be right after what was recorded before. It has no effect and leaves no row; someone must look at
+/// it.
 public struct BarrierContradiction: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was called.
     public let operation: BranchOperation
@@ -49,9 +50,9 @@ public struct BarrierContradiction: Error, Hashable, Sendable, CustomStringConve
 
 /// The rules that make a participant safe against calls that come twice, too late or in the wrong order.
 ///
-/// Calls are at-least-once, and a slow one may overtake or be overtaken. For each branch of a transaction, what was answered
-/// is kept; then an operation takes effect at most once, undoing what never happened does nothing and blocks what comes late,
-/// and confirm and cancel exclude each other.
+/// Calls are at-least-once, and a slow one may overtake or be overtaken. For each branch of a transaction, what was
+/// answered is kept; then an operation takes effect at most once, undoing what never happened does nothing and blocks
+/// what comes late, and confirm and cancel exclude each other.
 public enum BarrierRules {
     /// - Parameter rows: all rows of this call's (gid, branch), at most one an operation.
     public static func decide(

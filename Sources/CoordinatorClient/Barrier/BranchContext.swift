@@ -14,7 +14,8 @@ public enum BranchOperation: String, Hashable, Sendable, Codable, CaseIterable {
     case cancel
 }
 
-/// What a participant answers to a call: 2xx is success, 409 is failure. Anything else means "not known", and the call is repeated.
+/// What a participant answers to a call: 2xx is success, 409 is failure. Anything else means "not known", and the call
+/// is repeated.
 public enum BranchVerdict: Hashable, Sendable {
     /// Done, now or by an earlier call.
     case success

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which node one call asks next: the one that answered last first, then the others in turn, none before its pause is over.
+/// Which node one call asks next: the one that answered last first, then the others in turn, none before its pause is
+/// over.
 struct AddressRotation: Sendable {
     private var notBefore: [ContinuousClock.Instant?]
     private var failures: [Int]
@@ -15,8 +16,8 @@ struct AddressRotation: Sendable {
         self.cursor = first % count
     }
 
-    /// The next address and the instant from which it may be asked: the first in turn that needs no more pause, or else the one
-    /// whose pause ends first.
+    /// The next address and the instant from which it may be asked: the first in turn that needs no more pause, or else
+    /// the one whose pause ends first.
     func next(now: ContinuousClock.Instant) -> (index: Int, start: ContinuousClock.Instant) {
         var best: (index: Int, start: ContinuousClock.Instant)?
         for offset in self.notBefore.indices {
@@ -28,8 +29,8 @@ struct AddressRotation: Sendable {
         return best ?? (self.cursor, now)
     }
 
-    /// Puts a node at the end of the turn and gives it a pause: what it asked for, or a jittered one that doubles from failure to
-    /// failure up to the longest.
+    /// Puts a node at the end of the turn and gives it a pause: what it asked for, or a jittered one that doubles from
+    /// failure to failure up to the longest.
     mutating func failed(
         _ index: Int, now: ContinuousClock.Instant, retryAfter: Duration?, shortest: Duration, longest: Duration,
         using random: inout some RandomNumberGenerator

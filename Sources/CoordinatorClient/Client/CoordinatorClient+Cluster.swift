@@ -35,8 +35,8 @@ extension CoordinatorClient {
         try await self.get("/v1/node", at: address, patience: patience)
     }
 
-    /// Whether a node knows a leader and has applied all that it knows to be committed. One attempt; a node that can't be
-    /// reached is not ready.
+    /// Whether a node knows a leader and has applied all that it knows to be committed. One attempt; a node that can't
+    /// be reached is not ready.
     public func isReady(at address: Address) async -> Bool {
         let answer: Readiness? = try? await self.get("/readyz", at: address, patience: .zero)
         return answer?.status == "ready"

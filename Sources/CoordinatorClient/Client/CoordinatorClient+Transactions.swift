@@ -119,8 +119,8 @@ extension CoordinatorClient {
         }
     }
 
-    /// Reads again until the outcome is there or the time to wait is over. The transaction is known to be recorded, so a read that
-    /// fails takes nothing back: what was seen last is the answer.
+    /// Reads again until the outcome is there or the time to wait is over. The transaction is known to be recorded, so
+    /// a read that fails takes nothing back: what was seen last is the answer.
     private func awaitOutcome(
         of transaction: Transaction, _ consistency: ReadConsistency, _ wanted: Deadline, only: Address?
     ) async -> Transaction {

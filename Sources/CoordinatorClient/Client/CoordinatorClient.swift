@@ -6,10 +6,10 @@ import NIOHTTP1
 
 /// A client of a Verdict cluster.
 ///
-/// It knows the addresses of some or all nodes; any node takes any request. A call goes to the node that answered last, then to the
-/// others in turn, until one answers or the caller's patience is over. Every call that changes something carries an id that is
-/// fixed before the first attempt, so it is safe to repeat: after a broken connection or an answer "outcome unknown" the client
-/// sends the same request again and finds the same transaction.
+/// It knows the addresses of some or all nodes; any node takes any request. A call goes to the node that answered last,
+/// then to the others in turn, until one answers or the caller's patience is over. Every call that changes something
+/// carries an id that is fixed before the first attempt, so it is safe to repeat: after a broken connection or an
+/// answer "outcome unknown" the client sends the same request again and finds the same transaction.
 ///
 /// Call ``shutdown()`` before the last reference goes.
 public final class CoordinatorClient: Sendable {

@@ -9,8 +9,8 @@ public struct CoordinatorClientError: Error, Hashable, Sendable {
 
         /// No node took the request in time. It is certainly not recorded.
         public static let unavailable = Code(description: "unavailable")
-        /// The request was sent and no answer came in time: perhaps it is recorded. `gid` names the transaction; reading it, or
-        /// the same call with the same gid, tells.
+        /// The request was sent and no answer came in time: perhaps it is recorded. `gid` names the transaction;
+        /// reading it, or the same call with the same gid, tells.
         public static let outcomeUnknown = Code(description: "outcome-unknown")
         /// The gid (or the branch's id) is taken by other content.
         public static let conflict = Code(description: "conflict")

@@ -2,8 +2,8 @@
 
 /// Any JSON value, for payloads whose shape only the participant knows.
 ///
-/// A whole number keeps its value through 64 bits, signed or unsigned; any other number has the precision of a `Double`.
-/// The order of an object's fields isn't kept.
+/// A whole number keeps its value through 64 bits, signed or unsigned; any other number has the precision of a
+/// `Double`. The order of an object's fields isn't kept.
 public enum JSONValue: Hashable, Sendable {
     /// `null`.
     case null

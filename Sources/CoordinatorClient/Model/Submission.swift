@@ -42,8 +42,8 @@ public struct BranchRequest: Hashable, Sendable, Codable {
     public var action: String?
     /// Saga: the URL that undoes the step.
     public var compensate: String?
-    /// TCC: the URL that reserves. Not given for a branch that is registered on a begun transaction: there the application makes
-    /// the try itself, after registering.
+    /// TCC: the URL that reserves. Not given for a branch that is registered on a begun transaction: there the
+    /// application makes the try itself, after registering.
     public var `try`: String?
     /// TCC: the URL that makes the reservation final.
     public var confirm: String?

@@ -2,7 +2,8 @@
 
 public import Foundation
 
-/// An instant of the cluster's log time, in whole milliseconds; RFC 3339 in UTC as text, such as `2026-01-31T23:59:59.123Z`.
+/// An instant of the cluster's log time, in whole milliseconds; RFC 3339 in UTC as text, such as
+/// `2026-01-31T23:59:59.123Z`.
 public struct Timestamp: Hashable, Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     public let milliseconds: Int64

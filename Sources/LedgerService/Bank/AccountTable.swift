@@ -7,8 +7,9 @@ import SQLiteBarrier
 /// The table of accounts, and what each operation does to an account.
 ///
 /// Any program that reads SQLite may read it (in WAL mode, so at any time). The bank's money is
-/// `SELECT sum(balance) + sum(held) FROM accounts`. Over all banks of a transfer this is constant once every transaction
-/// has ended: between a debit and its credit the money is on its way and in no bank, and it is nowhere twice.
+/// `SELECT sum(balance) + sum(held) FROM accounts`. Over all banks of a transfer this is constant once every
+/// transaction has ended: between a debit and its credit the money is on its way and in no bank, and it is nowhere
+/// twice.
 struct AccountTable: ~Copyable {
     private let select: Statement
     private let page: Statement
@@ -116,8 +117,8 @@ struct AccountTable: ~Copyable {
         }
     }
 
-    /// - Parameter isEnding: the operation ends what was begun. It is called until it succeeds, so it doesn't depend on what
-    ///   others have done meanwhile: an undone credit whose money is spent overdraws the account.
+    /// - Parameter isEnding: the operation ends what was begun. It is called until it succeeds, so it doesn't depend on
+    ///   what others have done meanwhile: an undone credit whose money is spent overdraws the account.
     private func add(to movement: Movement, balance: Int64, held: Int64, isEnding: Bool = false) throws {
         defer { self.change.reset() }
         try self.change.bind(movement.account, at: 1)

@@ -8,8 +8,8 @@ import SQLite
 
 /// The one thread that works on the bank's file.
 ///
-/// It takes all commands that wait, runs them in one transaction, and answers them after its one sync: the more wait, the
-/// less each costs. There is no timer; while one transaction syncs, the next one gathers.
+/// It takes all commands that wait, runs them in one transaction, and answers them after its one sync: the more wait,
+/// the less each costs. There is no timer; while one transaction syncs, the next one gathers.
 package final class LedgerWriter: Sendable {
     /// Commands that may wait; more are refused. At some thousands a second this is about a second's work.
     package static let queueLimit = 8192
@@ -60,8 +60,8 @@ package final class LedgerWriter: Sendable {
     }
 
     /// Runs one command.
-    /// - Parameter completion: gets the reply when what the command did is on disk; on the writer's thread, or on this one if
-    ///   the command isn't taken.
+    /// - Parameter completion: gets the reply when what the command did is on disk; on the writer's thread, or on this
+    ///   one if the command isn't taken.
     package func perform(_ command: LedgerCommand, completion: @escaping @Sendable (LedgerReply) -> Void) {
         let (refusal, isFirst): (LedgerReply?, Bool) = self.mailbox.withLockedValue { mailbox in
             if mailbox.isClosed { return (.unavailable("the bank is closing"), false) }

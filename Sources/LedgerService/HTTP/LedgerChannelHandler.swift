@@ -3,8 +3,8 @@
 import NIOCore
 import NIOHTTP1
 
-/// Reads one connection's requests and writes their answers. Behind NIO's pipelining handler, which hands it one request
-/// at a time.
+/// Reads one connection's requests and writes their answers. Behind NIO's pipelining handler, which hands it one
+/// request at a time.
 final class LedgerChannelHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
