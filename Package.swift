@@ -107,9 +107,8 @@ let serviceTargets: [Target] = [
     tests(
         "CoordinatorNodeTests",
         [
-            "CoordinatorNode", "ClusterConfiguration", "Raft", "Transactions", "PeerTransport", "Locks", nio, nioPosix, nioHTTP1,
-            nioEmbedded,
-            log, lifecycle, hummingbird, httpClient,
+            "CoordinatorNode", "ClusterConfiguration", "Raft", "RaftStore", "Transactions", "PeerTransport", "Locks",
+            nio, nioPosix, nioHTTP1, nioEmbedded, log, lifecycle, hummingbird, httpClient,
         ]),
     tests(
         "clusterctlTests",

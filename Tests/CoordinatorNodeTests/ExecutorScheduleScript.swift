@@ -53,6 +53,7 @@ struct ScheduleScript {
             case .armTimer(let moment): self.armed = moment.nanoseconds
             }
         }
+        #expect(self.schedule.inFlight == self.inFlight.count)
     }
 
     private mutating func record(_ id: CallID, _ call: BranchCall, _ attempt: UInt32) {
@@ -69,7 +70,6 @@ struct ScheduleScript {
             self.mostInFlightOfTarget[authority, default: 0], self.targets[authority, default: 0])
         #expect(self.targets[authority, default: 0] <= self.configuration.callsPerTarget)
         #expect(self.inFlight.count <= self.configuration.callsInTotal)
-        #expect(self.schedule.inFlight == self.inFlight.count)
     }
 
     mutating func due(_ calls: [BranchCall], of gid: Gid) {
