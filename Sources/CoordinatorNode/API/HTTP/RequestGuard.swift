@@ -90,7 +90,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard !self.isClosing, self.unanswered == 0 else { return context.fireErrorCaught(error) }
+        // What still comes behind the request that ends the connection is no news.
+        guard !self.isClosing else { return }
+        guard self.unanswered == 0 else { return context.fireErrorCaught(error) }
         switch error {
         case HTTPParserError.headerOverflow:
             self.close(
@@ -154,8 +156,21 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(self.wrapOutboundOut(.body(ByteBuffer(bytes: body))), promise: nil)
         let written = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: written)
-        written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        written.futureResult.assumeIsolated().whenComplete { _ in self.linger(context: context) }
     }
+
+    /// Closes our half now and the whole a little later, or when the client has closed its half: bytes of the client that
+    /// nobody has read would make the system reset the connection, and the client might never see its answer.
+    private func linger(context: ChannelHandlerContext) {
+        context.close(mode: .output, promise: nil)
+        self.timer?.scheduled.cancel()
+        let scheduled = context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerTime) {
+            context.close(promise: nil)
+        }
+        self.timer = (context.eventLoop.now + Self.lingerTime, scheduled)
+    }
+
+    private static let lingerTime = TimeAmount.seconds(1)
 }
 
 /// Tells of every read of bytes, before anything has looked at them.
