@@ -127,11 +127,6 @@ import Testing
             await server.stop()
             let answer = try await slow
             #expect(answer.status == 409)
-            // The port is free again.
-            let next = try await LedgerServer.start(
-                .init(name: "B", listen: bank.address, database: nil), logger: .silent)
-            #expect(next.address == bank.address)
-            await next.stop()
         }
     }
 }
