@@ -114,10 +114,34 @@ struct APIClusterTests {
             #expect(refused.status == 429)
             #expect(refused.code == "overloaded")
             #expect(refused.headers["retry-after"] == "1")
+            // A busy node lives: whoever watches it must not end it.
+            for path in ["/healthz", "/readyz", "/v1/node"] {
+                #expect(try await server.get(path).status == 200)
+            }
             coordinator.gate.open()
             let answer = try await held
             #expect(answer.status == 201)
             #expect(try await server.get("/v1/cluster").status == 200)
+        }
+    }
+
+    @Test("Bodies that are too long together are refused with 429")
+    func tooManyBytes() async throws {
+        let coordinator = StubCoordinator()
+        var limits = APILimits()
+        limits.bodyBytesInAll = 300
+        try await APIServer.run(coordinator, limits: limits) { server in
+            coordinator.gate.close()
+            async let held = server.post("/v1/transactions", Example.saga())
+            await coordinator.gate.someoneWaits()
+            let refused = try await server.post(
+                "/v1/transactions", Example.saga(branches: [Example.branch(), Example.branch()]))
+            #expect(refused.status == 429)
+            let small = try await server.post("/v1/transactions/begin", #"{"protocol": "xa"}"#)
+            #expect(small.status == 400)
+            coordinator.gate.open()
+            let answer = try await held
+            #expect(answer.status == 201)
         }
     }
 

@@ -4,6 +4,9 @@
 package struct APILimits: Sendable {
     /// Bytes of a request's body.
     package var bodyBytes = 1 << 20
+    /// Bytes of the bodies of all requests that are being carried out. Further ones get 429. A body whose length isn't
+    /// told beforehand counts as the longest.
+    package var bodyBytesInAll = 256 << 20
     /// Bytes of a request's line and headers.
     package var headerBytes = 16 << 10
     package var headerCount = 100

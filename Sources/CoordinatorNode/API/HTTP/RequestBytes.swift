@@ -6,21 +6,33 @@ import HummingbirdCore
 import NIOCore
 
 extension Request {
-    /// The whole body, once its declared type and size are found right.
+    /// How long the body says that it is, once its declared type and length are found right; `limit` if it doesn't say.
+    /// - Parameter limit: bytes of the longest body.
+    func declaredBodyBytes(limit: Int) throws(Problem) -> Int {
+        try self.checkMediaType()
+        guard let declared = self.headers[.contentLength] else {
+            return self.headers[.transferEncoding] == nil ? 0 : limit
+        }
+        guard let length = Int(declared), length <= limit else { throw Self.tooLarge(limit) }
+        return length
+    }
+
+    /// The whole body.
     /// - Parameter limit: bytes of the longest body.
     func jsonBytes(limit: Int) async throws(Problem) -> [UInt8] {
-        try self.checkMediaType()
-        let tooLarge = Problem(.bodyTooLarge, "The body is longer than \(limit) bytes.")
-        if let declared = self.headers[.contentLength].flatMap({ Int($0) }), declared > limit { throw tooLarge }
         do {
             var buffer = try await self.body.collect(upTo: limit)
             return buffer.readBytes(length: buffer.readableBytes) ?? []
         } catch is NIOTooManyBytesError {
-            throw tooLarge
+            throw Self.tooLarge(limit)
         } catch {
             // The connection broke inside the body; nobody is there to read this.
             throw Problem(.invalidRequest, "The body broke off.")
         }
+    }
+
+    private static func tooLarge(_ limit: Int) -> Problem {
+        Problem(.bodyTooLarge, "The body is longer than \(limit) bytes.")
     }
 
     private func checkMediaType() throws(Problem) {

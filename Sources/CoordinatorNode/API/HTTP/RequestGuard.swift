@@ -159,8 +159,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         written.futureResult.assumeIsolated().whenComplete { _ in self.linger(context: context) }
     }
 
-    /// Closes our half now and the whole a little later, or when the client has closed its half: bytes of the client that
-    /// nobody has read would make the system reset the connection, and the client might never see its answer.
+    /// Closes our half now and the whole a little later, or when the client has closed its half: bytes of the client
+    /// that nobody has read would make the system reset the connection, and the client might never see its answer.
     private func linger(context: ChannelHandlerContext) {
         context.close(mode: .output, promise: nil)
         self.timer?.scheduled.cancel()

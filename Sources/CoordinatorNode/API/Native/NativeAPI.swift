@@ -36,16 +36,12 @@ package struct NativeAPI: HTTPResponder {
         self.limits = limits
         self.logger = logger
         self.node = coordinator.nodeStatus().node
-        self.running = RunningRequests(limit: limits.requests)
+        self.running = RunningRequests(limit: limits.requests, bodyLimit: limits.bodyBytesInAll)
     }
 
     package func respond(to request: Request, context: APIContext) async -> Response {
         let response: Response
         do throws(Problem) {
-            guard self.running.enter() else {
-                throw Problem(.overloaded, "Too many requests are being carried out.", retryAfter: .seconds(1))
-            }
-            defer { self.running.leave() }
             response = try await self.answer(to: request).response
         } catch {
             response = Response(error)
@@ -65,12 +61,29 @@ package struct NativeAPI: HTTPResponder {
             throw problem
         }
         let query = parts.count > 1 ? parts[1] : nil
-        if request.method == .post {
-            _ = try QueryParameters(query, known: [])
-            let body = try await request.jsonBytes(limit: self.limits.bodyBytes)
-            return try await self.post(to: route, body: body)
+        guard request.method == .post else {
+            // A node that is busy still says that it lives.
+            guard route.asksCoordinator else { return try await self.get(route, query: query) }
+            return try await self.counted(bodyBytes: 0) { () throws(Problem) in
+                try await self.get(route, query: query)
+            }
         }
-        return try await self.get(route, query: query)
+        _ = try QueryParameters(query, known: [])
+        let bodyBytes = try request.declaredBodyBytes(limit: self.limits.bodyBytes)
+        return try await self.counted(bodyBytes: bodyBytes) { () throws(Problem) in
+            try await self.post(to: route, body: request.jsonBytes(limit: self.limits.bodyBytes))
+        }
+    }
+
+    /// Carries out a request that may wait, if there is room for it and its body.
+    private func counted(
+        bodyBytes: Int, _ work: () async throws(Problem) -> Answer
+    ) async throws(Problem) -> Answer {
+        guard self.running.enter(bodyBytes: bodyBytes) else {
+            throw Problem(.overloaded, "Too many requests are being carried out.", retryAfter: .seconds(1))
+        }
+        defer { self.running.leave(bodyBytes: bodyBytes) }
+        return try await work()
     }
 
     private func post(to route: NativeRoute, body: [UInt8]) async throws(Problem) -> Answer {
@@ -156,26 +169,32 @@ extension Response {
     }
 }
 
-/// Counts the requests that are being carried out. One connection has one at a time, but a request whose client has
-/// gone still runs, so the limit on connections isn't enough.
+/// Counts the requests that are being carried out, and the bytes of their bodies. One connection has one at a time, but
+/// a request whose client has gone still runs, so the limit on connections isn't enough.
 private final class RunningRequests: Sendable {
     private let limit: Int
+    private let bodyLimit: Int
     private let count = Atomic<Int>(0)
+    private let bodyBytes = Atomic<Int>(0)
 
-    init(limit: Int) {
+    init(limit: Int, bodyLimit: Int) {
         self.limit = limit
+        self.bodyLimit = bodyLimit
     }
 
-    /// - Returns: false if too many are running; then `leave()` is not to be called.
-    func enter() -> Bool {
-        guard self.count.add(1, ordering: .relaxed).newValue <= self.limit else {
-            self.count.subtract(1, ordering: .relaxed)
+    /// - Returns: false if too much is under way; then `leave` is not to be called.
+    func enter(bodyBytes: Int) -> Bool {
+        let count = self.count.add(1, ordering: .relaxed).newValue
+        let bytes = self.bodyBytes.add(bodyBytes, ordering: .relaxed).newValue
+        guard count <= self.limit, bytes <= self.bodyLimit else {
+            self.leave(bodyBytes: bodyBytes)
             return false
         }
         return true
     }
 
-    func leave() {
+    func leave(bodyBytes: Int) {
         self.count.subtract(1, ordering: .relaxed)
+        self.bodyBytes.subtract(bodyBytes, ordering: .relaxed)
     }
 }

@@ -58,4 +58,12 @@ enum NativeRoute: Hashable {
         case .cluster, .node, .live, .ready: [.get, .head]
         }
     }
+
+    /// Whether an answer needs the coordinator, and so may have to wait.
+    var asksCoordinator: Bool {
+        switch self {
+        case .transactions, .transaction, .branches, .commit, .abort, .cluster: true
+        case .node, .live, .ready: false
+        }
+    }
 }
