@@ -7,6 +7,7 @@ import Foundation
 import Locks
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import Raft
 import RaftStore

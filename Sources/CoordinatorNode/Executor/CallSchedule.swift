@@ -29,6 +29,8 @@ package struct CallSchedule: Sendable {
         var phase: Phase
         /// False for a call in flight that the machine no longer names.
         var isDue = true
+        /// The leadership in which the attempt in flight began.
+        var leadership: UInt64 = 0
     }
 
     private struct WakeUp: Comparable {
@@ -42,6 +44,8 @@ package struct CallSchedule: Sendable {
     private let configuration: CallScheduleConfiguration
     private var random: SplitMix64
     private var isLeading = false
+    /// Counts the times that this node came to lead.
+    private var leadership: UInt64 = 0
 
     private var slots: [Slot?] = []
     private var freeSlots: [Int] = []
@@ -78,6 +82,7 @@ package struct CallSchedule: Sendable {
         switch input {
         case .leadershipGained:
             self.isLeading = true
+            self.leadership += 1
         case .leadershipLost:
             self.loseLeadership()
         case .callsDue(let calls, let gid):
@@ -171,22 +176,22 @@ package struct CallSchedule: Sendable {
         self.leaveTarget(slot.target)
     }
 
+    /// `nil` if the call is forgotten.
+    private func phase(of id: CallID) -> Phase? {
+        guard let slot = self.slots[id.slot], slot.generation == id.generation else { return nil }
+        return slot.phase
+    }
+
     private func isInFlight(_ id: CallID) -> Bool {
-        guard let slot = self.slots[id.slot], slot.generation == id.generation else { return false }
-        if case .inFlight = slot.phase { return true }
-        return false
+        if case .inFlight = self.phase(of: id) { true } else { false }
     }
 
     private func isBackingOff(_ id: CallID) -> Bool {
-        guard let slot = self.slots[id.slot], slot.generation == id.generation else { return false }
-        if case .backingOff = slot.phase { return true }
-        return false
+        if case .backingOff = self.phase(of: id) { true } else { false }
     }
 
     private func isReported(_ id: CallID) -> Bool {
-        guard let slot = self.slots[id.slot], slot.generation == id.generation else { return false }
-        if case .reported = slot.phase { return true }
-        return false
+        if case .reported = self.phase(of: id) { true } else { false }
     }
 
     // MARK: Answers
@@ -194,13 +199,12 @@ package struct CallSchedule: Sendable {
     private mutating func take(
         _ answer: BranchAnswer, of id: CallID, now: Instant, effects: inout [CallScheduleEffect]
     ) {
-        guard var slot = self.slots[id.slot], slot.generation == id.generation,
-            case .inFlight(let isRepeated) = slot.phase
-        else { return }
+        guard case .inFlight(let isRepeated) = self.phase(of: id), var slot = self.slots[id.slot] else { return }
         self.inFlight -= 1
         self.targets[slot.target]?.ended(
             isRepeated: isRepeated, isAnswered: answer.isAnswered, limit: self.configuration.callsPerTarget)
         self.queue(slot.target)
+        guard self.isLeading, slot.leadership == self.leadership else { return self.takeLate(slot, id: id) }
         slot.attempts = slot.attempts == .max ? .max : slot.attempts + 1
 
         switch answer {
@@ -220,11 +224,20 @@ package struct CallSchedule: Sendable {
         }
     }
 
+    /// An answer to a call of an earlier leadership means nothing any more: a participant may have refused it because
+    /// another leader had called since. If the call is due again, it is made again.
+    private mutating func takeLate(_ slot: Slot, id: CallID) {
+        guard self.isLeading, slot.isDue else { return self.drop(id, of: slot.call.gid) }
+        var slot = slot
+        slot.phase = .ready
+        self.slots[id.slot] = slot
+        self.makeReady(id, target: slot.target, isRepeated: slot.attempts > 0)
+    }
+
     private mutating func report(
         _ verdict: BranchVerdict, detail: String?, of slot: Slot, id: CallID, now: Instant,
         effects: inout [CallScheduleEffect]
     ) {
-        guard self.isLeading else { return self.drop(id, of: slot.call.gid) }
         let command = Command.branchResult(
             BranchResult(
                 gid: slot.call.gid, branchID: slot.call.branchID, operation: slot.call.operation, verdict: verdict,
@@ -242,7 +255,7 @@ package struct CallSchedule: Sendable {
         _ slot: Slot, id: CallID, reason: UnansweredReason, text: String, retryAfter: UInt64?, now: Instant,
         effects: inout [CallScheduleEffect]
     ) {
-        guard self.isLeading, slot.isDue else { return self.drop(id, of: slot.call.gid) }
+        guard slot.isDue else { return self.drop(id, of: slot.call.gid) }
         let call = slot.call
         let delay = self.configuration.backoff.delayNanoseconds(
             afterFailedAttempts: slot.attempts, random: self.random.next(), retryAfterMilliseconds: retryAfter)
@@ -313,14 +326,15 @@ package struct CallSchedule: Sendable {
     // MARK: Windows
 
     private mutating func startCalls(effects: inout [CallScheduleEffect]) {
-        while self.isLeading, self.inFlight < self.configuration.callsInTotal, let target = self.readyTargets.popFirst()
-        {
+        guard self.isLeading else { return self.emptyLine() }
+        while self.inFlight < self.configuration.callsInTotal, let target = self.readyTargets.popFirst() {
             self.targets[target]?.isQueued = false
             while let id = self.targets[target]?.popNext(limit: self.configuration.callsPerTarget) {
                 guard var slot = self.slots[id.slot], slot.generation == id.generation, case .ready = slot.phase
                 else { continue }
                 let isRepeated = slot.attempts > 0
                 slot.phase = .inFlight(isRepeated: isRepeated)
+                slot.leadership = self.leadership
                 self.slots[id.slot] = slot
                 self.inFlight += 1
                 self.targets[target]?.started(isRepeated: isRepeated)
@@ -330,6 +344,14 @@ package struct CallSchedule: Sendable {
                 self.queue(target)
                 break
             }
+            self.forgetTargetIfUnused(target)
+        }
+    }
+
+    /// Nothing is begun without leadership, so no target needs a turn.
+    private mutating func emptyLine() {
+        while let target = self.readyTargets.popFirst() {
+            self.targets[target]?.isQueued = false
             self.forgetTargetIfUnused(target)
         }
     }
