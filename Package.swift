@@ -68,7 +68,6 @@ let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
-let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
@@ -86,7 +85,8 @@ let serviceTargets: [Target] = [
     library(
         "CoordinatorNode",
         [
-            "Raft", "RaftStore", "StateStore", "Transactions", "ClusterConfiguration", "PeerTransport", "Bytes", "Locks",
+            "Raft", "RaftStore", "StateStore", "Transactions", "ClusterConfiguration", "PeerTransport", "Bytes",
+            "Locks",
             nio, nioPosix, nioHTTP1, nioFoundation, log, lifecycle, hummingbird,
         ]),
     executable("verdictd", ["CoordinatorNode", "ClusterConfiguration", log, lifecycle, unixSignals, arguments]),
@@ -99,7 +99,7 @@ let serviceTargets: [Target] = [
     executable(
         "LedgerService",
         [
-            "SQLiteBarrier", "CoordinatorClient", "SQLite", nio, nioPosix, nioHTTP1, nioFoundation, nioLocks, log,
+            "SQLiteBarrier", "CoordinatorClient", "SQLite", "Locks", nio, nioPosix, nioHTTP1, nioFoundation, log,
             arguments,
         ]),
     tests("PeerTransportTests", ["Locks", "PeerTransport", "Raft", "Bytes", nio, nioPosix, nioEmbedded, log]),

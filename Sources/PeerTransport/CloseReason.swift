@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Raft
+
 /// Why a connection ended. The first reason counts.
 enum CloseReason: Hashable, Sendable {
     /// The other side closed it, between two frames.
@@ -19,6 +21,8 @@ enum CloseReason: Hashable, Sendable {
     case rejected(Refusal)
     /// Too many connections are in their handshake.
     case tooManyHandshakes
+    /// Nothing has come for too long.
+    case silent
     /// The same peer has connected anew.
     case replaced
     /// This node closes its connections.
@@ -28,7 +32,17 @@ enum CloseReason: Hashable, Sendable {
     var isRefusal: Bool {
         switch self {
         case .notFrames, .violation, .handshakeTimeout, .refused, .refusedByPeer, .rejected, .tooManyHandshakes: true
-        case .ended, .failed, .replaced, .closing: false
+        case .ended, .failed, .silent, .replaced, .closing: false
+        }
+    }
+
+    /// The node that a refusal of this node's concerns, as it has named itself.
+    var subject: NodeID? {
+        switch self {
+        case .refused(.unknownNode(let node)), .refused(.wrongStorage(let node, _, _)): node
+        case .refused, .ended, .failed, .notFrames, .violation, .handshakeTimeout, .refusedByPeer, .rejected,
+            .tooManyHandshakes, .silent, .replaced, .closing:
+            nil
         }
     }
 
@@ -52,6 +66,7 @@ enum CloseReason: Hashable, Sendable {
         case .refusedByPeer(let refusal): "refused-by-peer-\(refusal.word)"
         case .rejected(let refusal): "rejected-\(refusal.word)"
         case .tooManyHandshakes: "too-many-handshakes"
+        case .silent: "silent"
         case .replaced: "replaced"
         case .closing: "closing"
         }
@@ -68,6 +83,7 @@ enum CloseReason: Hashable, Sendable {
         case .refused(let refusal), .rejected(let refusal): refusal.description
         case .refusedByPeer(let refusal): "the peer refuses this node: \(refusal)"
         case .tooManyHandshakes: "too many connections in their handshake"
+        case .silent: "nothing heard for too long"
         case .replaced: "the peer has connected anew"
         case .closing: "this node closes its connections"
         }
@@ -78,8 +94,8 @@ enum CloseReason: Hashable, Sendable {
         switch self {
         case .notFrames(let error): error.firstBytesText
         case .violation(_, let bytes): FrameError.hexadecimal(bytes)
-        case .ended, .failed, .handshakeTimeout, .refused, .refusedByPeer, .rejected, .tooManyHandshakes, .replaced,
-            .closing:
+        case .ended, .failed, .handshakeTimeout, .refused, .refusedByPeer, .rejected, .tooManyHandshakes, .silent,
+            .replaced, .closing:
             nil
         }
     }

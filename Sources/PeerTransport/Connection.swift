@@ -52,6 +52,8 @@ final class Connection: ChannelInboundHandler {
     private var handshake: Handshake
     private var phase = Phase.new
     private var outbox: Outbox
+    private var pulse: Pulse
+    private var nextBeat: Scheduled<Void>?
 
     init(
         number: UInt64, direction: Direction, channel: any Channel, frames: FrameHandler, identity: PeerIdentity,
@@ -64,6 +66,7 @@ final class Connection: ChannelInboundHandler {
         self.limits = limits
         self.owner = owner
         self.outbox = Outbox(limit: limits.queuedBytes)
+        self.pulse = Pulse(silentIntervals: limits.silentIntervals)
         switch direction {
         case .incoming: self.handshake = Handshake(accepting: identity)
         case .outgoing(let peer): self.handshake = Handshake(connecting: identity, to: peer)
@@ -148,6 +151,7 @@ final class Connection: ChannelInboundHandler {
     }
 
     private func startClosing(_ reason: CloseReason) -> Bool {
+        self.nextBeat?.cancel()
         switch self.phase {
         case .new:
             self.phase = .closed
@@ -175,7 +179,7 @@ final class Connection: ChannelInboundHandler {
             self.perform(self.handshake.received(frame, directory: owner.directory))
         case .established(let peer):
             do throws(ProtocolViolation) {
-                try self.owner?.received(frame, on: self, from: peer)
+                try self.establishedReceived(frame, from: peer)
             } catch {
                 self.close(.violation(error.rule, firstBytes: Self.firstBytes(of: frame)))
             }
@@ -210,6 +214,41 @@ final class Connection: ChannelInboundHandler {
         owner?.closed(self, peer: peer, reason: reason)
     }
 
+    // MARK: Signs of life
+
+    private func scheduleBeat() {
+        self.nextBeat = self.channel.eventLoop.assumeIsolated().scheduleTask(in: self.limits.pingInterval) {
+            self.beat()
+        }
+    }
+
+    private func beat() {
+        guard self.isEstablished else { return }
+        let isAlive = self.pulse.beat(
+            receivedBytes: self.frames.receivedBytes, writtenBytes: self.outbox.writtenBytes,
+            queuedBytes: self.outbox.queuedBytes)
+        guard isAlive else { return self.close(.silent) }
+        switch self.direction {
+        case .outgoing: self.sendEmpty(.ping)
+        case .incoming: break
+        }
+        self.scheduleBeat()
+    }
+
+    /// A ping or a pong. It is left out if the queue is full: what drains it is a sign of life as well.
+    private func sendEmpty(_ kind: Frame.Kind) {
+        _ = self.append(kind, bodyLength: 0) { _ in }
+        self.flush()
+    }
+
+    private func establishedReceived(_ frame: Frame, from peer: PeerIdentity) throws(ProtocolViolation) {
+        switch (self.direction, frame.kind) {
+        case (.incoming, .ping): self.sendEmpty(.pong)
+        case (.outgoing, .pong): break
+        case _: try self.owner?.received(frame, on: self, from: peer)
+        }
+    }
+
     // MARK: Handshake
 
     private func perform(_ action: Handshake.Action) {
@@ -222,6 +261,7 @@ final class Connection: ChannelInboundHandler {
             if let answer { self.send(answer) }
             self.frames.maximumBodyLength = Frame.maximumBodyLength
             self.phase = .established(peer)
+            self.scheduleBeat()
             self.owner?.established(self, peer: peer, isFirstUse: isFirstUse)
         case .refuse(let refusal):
             self.send(.refusal(refusal))
@@ -231,7 +271,7 @@ final class Connection: ChannelInboundHandler {
         case .reject(let refusal):
             self.close(.rejected(refusal))
         case .violation(let error):
-            self.close(.violation("handshake: \(error)", firstBytes: []))
+            self.close(.violation(error.description, firstBytes: []))
         case .ignore:
             break
         }

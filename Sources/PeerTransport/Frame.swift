@@ -21,6 +21,10 @@ package struct Frame: Hashable, Sendable {
         case request = 5
         /// The number of the request, then its answer.
         case reply = 6
+        /// Sent by the connecting side now and then, with an empty body, so that a silent connection is a dead one.
+        case ping = 7
+        /// The accepting side's answer to a ping.
+        case pong = 8
     }
 
     package let kind: Kind

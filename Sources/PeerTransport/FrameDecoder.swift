@@ -18,11 +18,16 @@ package struct FrameDecoder: Sendable {
     /// Bytes that wait for the rest of their frame.
     package var bufferedBytes: Int { self.buffer.readableBytes }
 
+    /// Bytes of memory that the decoder holds.
+    package var capacity: Int { self.buffer.storageCapacity }
+
     package mutating func append(_ bytes: ByteBuffer) {
         guard self.failure == nil else { return }
         if self.buffer.readableBytes == 0 {
             self.buffer = bytes
         } else {
+            // Without this a stream whose reads always end inside a frame would grow the buffer for ever.
+            if self.buffer.readerIndex > self.buffer.readableBytes { self.buffer.discardReadBytes() }
             self.buffer.writeImmutableBuffer(bytes)
         }
     }

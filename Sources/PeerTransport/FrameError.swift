@@ -25,8 +25,8 @@ package struct FrameError: Error, Hashable, Sendable {
             case .truncated(let received, .some(let announced)):
                 "connection ended after \(received) of a frame's \(announced) bytes"
             case .truncated(let received, .none): "connection ended after \(received) bytes of a frame's header"
-            case .http: "looks like HTTP"
-            case .tls: "looks like TLS"
+            case .http: "looks like HTTP: this port is for the peers, clients have another one"
+            case .tls: "looks like TLS, which this node does not speak at this port"
             }
         }
     }

@@ -22,10 +22,14 @@ package final class FrameHandler: ChannelInboundHandler {
     }
 
     private var hasFailed = false
+    /// Bytes that have come so far, whole frames or not.
+    package private(set) var receivedBytes: UInt64 = 0
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !self.hasFailed else { return }
-        self.decoder.append(self.unwrapInboundIn(data))
+        let bytes = self.unwrapInboundIn(data)
+        self.receivedBytes += UInt64(bytes.readableBytes)
+        self.decoder.append(bytes)
         do throws(FrameError) {
             while let frame = try self.decoder.next() { context.fireChannelRead(self.wrapInboundOut(frame)) }
         } catch {

@@ -12,7 +12,9 @@ package enum HandshakeMessage: Hashable, Sendable {
     case welcome(PeerIdentity)
     case refusal(Refusal)
 
-    /// The version of frames and handshake. It stands first in every hello, so that any two versions understand that they
+    /// The first four bytes of every handshake message: "VDCT". A stranger's frame does not have them.
+    package static let magic: UInt32 = 0x5443_4456
+    /// The version of frames and handshake. It stands next in every hello, so that any two versions understand that they
     /// differ.
     package static let version: UInt16 = 1
 
@@ -72,12 +74,23 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Why the body of a handshake frame could not be read.
-package enum HandshakeError: Error, Hashable, Sendable {
+package enum HandshakeError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The other side does not begin as a node of Verdict does.
+    case magic(UInt32)
     /// The other side speaks another version of the protocol.
     case version(UInt16)
     case malformed(ByteError)
     /// A frame of this kind has no place in a handshake.
     case unexpectedKind(Frame.Kind)
+
+    package var description: String {
+        switch self {
+        case .magic(let magic): "the other side is no node: it begins with \(String(magic, radix: 16))"
+        case .version(let version): "the other side speaks version \(version), this node \(HandshakeMessage.version)"
+        case .malformed(let error): "unreadable handshake: \(error)"
+        case .unexpectedKind(let kind): "a frame of kind \(kind) has no place in a handshake"
+        }
+    }
 }
 
 extension HandshakeMessage {
@@ -91,6 +104,7 @@ extension HandshakeMessage {
 
     package var encoded: [UInt8] {
         var writer = ByteWriter(capacity: 128)
+        writer.write(Self.magic)
         writer.write(Self.version)
         switch self {
         case .hello(let identity, let target):
@@ -107,16 +121,20 @@ extension HandshakeMessage {
     /// Reads the body of a handshake frame.
     package init(_ frame: Frame) throws(HandshakeError) {
         let read: HandshakeMessage?
+        let magic: UInt32
         let version: UInt16
         do throws(ByteError) {
             var reader = ByteReader(Array(frame.body.readableBytesView))
+            magic = try reader.read()
             version = try reader.read()
-            read = try Self.read(frame.kind, version: version, from: &reader)
+            read = magic == Self.magic ? try Self.read(frame.kind, version: version, from: &reader) : nil
         } catch {
             throw .malformed(error)
         }
         if let read {
             self = read
+        } else if magic != Self.magic {
+            throw .magic(magic)
         } else if version == Self.version {
             throw .unexpectedKind(frame.kind)
         } else {
@@ -137,9 +155,12 @@ extension HandshakeMessage {
             message = .hello(identity, target: try MessageCodec.decodeNode(from: &reader))
         case .welcome where version == self.version:
             message = .welcome(try self.decodeIdentity(from: &reader))
-        case .refusal:
+        case .refusal where version == self.version:
             message = .refusal(try self.decodeRefusal(from: &reader))
-        case .hello, .welcome, .message, .request, .reply:
+        case .refusal:
+            guard let refusal = try? self.decodeRefusal(from: &reader), case .version = refusal else { return nil }
+            message = .refusal(refusal)
+        case .hello, .welcome, .message, .request, .reply, .ping, .pong:
             return nil
         }
         try reader.finish()

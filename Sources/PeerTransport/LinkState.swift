@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import NIOCore
+package import NIOCore
 
 /// When a node connects to one peer, and what it tells of it. A value without I/O.
 ///
 /// The loss of a connection that had stood is answered by an attempt at once: if that is refused, the peer's process is
 /// gone, and the election need not wait for a timeout.
-struct LinkState: Sendable {
+package struct LinkState: Sendable {
     private enum Phase {
         /// Not begun, or stopped for good.
         case idle
@@ -21,7 +21,7 @@ struct LinkState: Sendable {
     private enum Told { case nothing, connected, lost, refused }
 
     /// What the link must do, in the order given.
-    enum Action: Hashable, Sendable {
+    package enum Action: Hashable, Sendable {
         case connect
         /// Connect after this pause.
         case wait(TimeAmount)
@@ -38,19 +38,19 @@ struct LinkState: Sendable {
 
     /// A connection that has stood this long was a good one. Below it a loss waits like a failed attempt, so that two
     /// nodes that accept and drop each other do not spin.
-    static let stableAfter = TimeAmount.milliseconds(100)
-    static let quickRetryPause = TimeAmount.milliseconds(1)
+    package static let stableAfter = TimeAmount.milliseconds(100)
+    package static let quickRetryPause = TimeAmount.milliseconds(1)
 
-    init(backoff: Backoff) { self.backoff = backoff }
+    package init(backoff: Backoff) { self.backoff = backoff }
 
-    mutating func start() -> [Action] {
+    package mutating func start() -> [Action] {
         guard case .idle = self.phase else { return [] }
         self.phase = .attempting
         return [.connect]
     }
 
     /// The handshake is over, and the peer is who it should be.
-    mutating func established(now: NIODeadline) -> [Action] {
+    package mutating func established(now: NIODeadline) -> [Action] {
         guard case .attempting = self.phase else { return [] }
         self.phase = .established(since: now)
         self.told = .connected
@@ -58,7 +58,7 @@ struct LinkState: Sendable {
     }
 
     /// The attempt came to nothing. `isRefused`: the peer's machine said that nobody listens there.
-    mutating func attemptFailed(isRefused: Bool) -> [Action] {
+    package mutating func attemptFailed(isRefused: Bool) -> [Action] {
         guard case .attempting = self.phase else { return [] }
         self.phase = .waiting
         let pause = self.hasQuickRetry && !isRefused ? Self.quickRetryPause : self.backoff.next()
@@ -67,7 +67,7 @@ struct LinkState: Sendable {
     }
 
     /// The connection that stood is gone.
-    mutating func lost(now: NIODeadline) -> [Action] {
+    package mutating func lost(now: NIODeadline) -> [Action] {
         guard case .established(let since) = self.phase else { return [] }
         guard now - since >= Self.stableAfter else {
             self.phase = .waiting
@@ -80,14 +80,14 @@ struct LinkState: Sendable {
     }
 
     /// The pause is over, or something shows that the peer's situation has changed: an attempt that waits is made now.
-    mutating func hurry() -> [Action] {
+    package mutating func hurry() -> [Action] {
         guard case .waiting = self.phase else { return [] }
         self.phase = .attempting
         return [.connect]
     }
 
     /// No more attempts, and nothing more is told.
-    mutating func stop() { self.phase = .idle }
+    package mutating func stop() { self.phase = .idle }
 
     private mutating func tell(isRefused: Bool) -> [Action] {
         switch (self.told, isRefused) {

@@ -71,7 +71,7 @@ extension PeerTransport {
     private func attemptFailed(_ link: PeerLink, error: any Error) {
         guard !self.isClosed else { return }
         let isRefused = Sockets.isRefused(error)
-        self.logUnreachable(link, reason: isRefused ? "connection refused: nobody listens there" : "\(error)")
+        self.logUnreachable(link, reason: Sockets.describe(error))
         self.perform(link.state.attemptFailed(isRefused: isRefused), on: link)
     }
 
@@ -117,6 +117,8 @@ extension PeerTransport: ConnectionOwner {
         case .outgoing:
             guard let link else { return connection.close(.closing) }
             link.loggedFailure = nil
+            // Only here: that this node believes a peer which has connected does not mean that the peer believes it.
+            self.refusalLog.forget(peer.node)
             self.perform(link.state.established(now: .now()), on: link)
         }
     }
@@ -130,7 +132,7 @@ extension PeerTransport: ConnectionOwner {
         case (.outgoing, .reply):
             try self.receivedReply(frame.body, from: peer)
         case (.incoming, .reply), (.outgoing, .message), (.outgoing, .request), (_, .hello), (_, .welcome),
-            (_, .refusal):
+            (_, .refusal), (_, .ping), (_, .pong):
             throw ProtocolViolation(rule: "a frame of kind \(frame.kind) has no place here")
         }
     }

@@ -27,13 +27,20 @@ extension PeerTransport {
         }
     }
 
-    /// A connection that this node or its peer does not accept, said at most once a second for a reason and an address.
+    /// A connection that this node or its peer does not accept, said at most once a minute for a reason, an address and
+    /// a node.
     func logRefusal(
         _ reason: CloseReason, direction: Connection.Direction, peer: NodeID?, address: SocketAddress?
     ) {
         self.counters.connectionsRefused += 1
         let host = address?.ipAddress ?? "unknown"
-        guard let suppressed = self.refusalLog.admit(reason: reason.word, address: host, now: .now()) else { return }
+        let node: NodeID? =
+            switch direction {
+            case .incoming: peer ?? reason.subject
+            case .outgoing(let wanted): wanted
+            }
+        let admitted = self.refusalLog.admit(reason: reason.word, address: host, node: node, now: .now())
+        guard let suppressed = admitted else { return }
         var metadata = self.metadata(direction: direction, peer: peer, address: address)
         metadata[LogKey.reason] = "\(reason.text)"
         if let firstBytes = reason.firstBytesText { metadata[LogKey.firstBytes] = "\(firstBytes)" }

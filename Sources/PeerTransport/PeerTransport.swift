@@ -54,7 +54,7 @@ package final class PeerTransport {
         self.logger = logger
         self.directory = directory.removing(identity.node)
         self.sockets = Sockets(loop: loop, limits: limits, listenHost: nil)
-        var seeds = JitterGenerator(seed: seed)
+        var seeds = SplitMix64(seed: seed)
         for (peer, address) in members.sorted(by: { $0.key < $1.key }) where peer != identity.node {
             let backoff = Backoff(initial: limits.firstPause, cap: limits.longestPause, seed: seeds.next())
             self.links[peer] = PeerLink(peer: peer, address: address, backoff: backoff)
@@ -125,6 +125,11 @@ package final class PeerTransport {
         self.finishClosing()
         let loop = self.loop
         return promise.futureResult.flatMap { serverClosed.flatMapError { _ in loop.makeSucceededVoidFuture() } }
+    }
+
+    /// Connections that stand, shake hands or are closing, in both directions.
+    package var openConnections: Int {
+        self.incoming.count + self.links.values.count { $0.connection != nil }
     }
 
     var isClosed: Bool { self.phase == .closed }

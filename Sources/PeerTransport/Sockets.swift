@@ -75,6 +75,22 @@ struct Sockets {
         }
     }
 
+    /// Why an attempt to connect has failed, for people; the same text for the same cause.
+    static func describe(_ error: any Error) -> String {
+        if self.isRefused(error) { return "connection refused: nobody listens there" }
+        switch error {
+        case let error as IOError: return error.description
+        case let error as NIOConnectionError:
+            guard error.connectionErrors.isEmpty else {
+                return error.connectionErrors.map { "\($0.target): \(self.describe($0.error))" }.sorted()
+                    .joined(separator: "; ")
+            }
+            return "the name \(error.host) has no address"
+        case ChannelError.connectTimeout: return "no answer in time"
+        case _: return "\(error)"
+        }
+    }
+
     private static func isWildcard(_ address: SocketAddress) -> Bool {
         address.ipAddress == "0.0.0.0" || address.ipAddress == "::"
     }

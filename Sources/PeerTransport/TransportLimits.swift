@@ -17,6 +17,11 @@ package struct TransportLimits: Sendable {
     /// Sent bytes that the peer's machine has not acknowledged for this long end the connection. Without it a connection
     /// that a partition has silenced comes back only after TCP's own pauses, which grow as long as the partition was.
     package var unacknowledgedTimeout = TimeAmount.seconds(3)
+    /// How often the connecting side sends a ping, and both sides look whether the other one still lives.
+    package var pingInterval = TimeAmount.seconds(1)
+    /// A connection that was silent for this many intervals is dead: the peer's machine may answer for a process that
+    /// hangs, and says nothing at all if it has lost the connection without a word.
+    package var silentIntervals = 5
     /// Time that `closeAll()` gives to what still waits to leave.
     package var closeTimeout = TimeAmount.seconds(1)
     /// The first pause between attempts to connect; they double up to `longestPause`.
