@@ -2,7 +2,7 @@
 
 package import CoordinatorClient
 import Foundation
-import NIOConcurrencyHelpers
+import Locks
 
 /// What happens to one call.
 package struct FaultPlan: Hashable, Sendable {
@@ -18,22 +18,22 @@ package final class Faults: Sendable {
         var random: SplitMix64
     }
 
-    private let state: NIOLockedValueBox<State>
+    private let state: Locked<State>
 
     package init(_ settings: FaultSettings) {
-        self.state = NIOLockedValueBox(State(settings: settings, random: SplitMix64(seed: settings.seed)))
+        self.state = Locked(State(settings: settings, random: SplitMix64(seed: settings.seed)))
     }
 
     /// The settings as they are now: what counts down has counted.
-    package var settings: FaultSettings { self.state.withLockedValue { $0.settings } }
+    package var settings: FaultSettings { self.state.withLock { $0.settings } }
 
     /// Takes new settings in place of all old ones.
     package func set(_ settings: FaultSettings) {
-        self.state.withLockedValue { $0 = State(settings: settings, random: SplitMix64(seed: settings.seed)) }
+        self.state.withLock { $0 = State(settings: settings, random: SplitMix64(seed: settings.seed)) }
     }
 
     package func next(_ operation: BranchOperation) -> FaultPlan {
-        self.state.withLockedValue { state in
+        self.state.withLock { state in
             let settings = state.settings
             var plan = FaultPlan()
             guard !settings.isQuiet, settings.operations?.contains(operation) ?? true else { return plan }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import Locks
 package import Logging
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -42,7 +42,7 @@ package final class LedgerServer: Sendable {
     private let listener: any Channel
     private let connections: OpenConnections
     private let writer: LedgerWriter?
-    private let stopping = NIOLockedValueBox<Task<Void, Never>?>(nil)
+    private let stopping = Locked<Task<Void, Never>?>(nil)
 
     private init(
         address: ListenAddress, group: MultiThreadedEventLoopGroup, listener: any Channel,
@@ -90,7 +90,7 @@ package final class LedgerServer: Sendable {
     /// Takes no more connections, ends the running requests, and closes the file. Returns when that is done, whoever
     /// began it.
     package func stop() async {
-        let stopping = self.stopping.withLockedValue { stopping in
+        let stopping = self.stopping.withLock { stopping in
             let task = stopping ?? Task { await self.end() }
             stopping = task
             return task
@@ -156,15 +156,15 @@ package enum LedgerServerError: Error, Hashable, Sendable, CustomStringConvertib
 
 /// The connections that are open.
 private final class OpenConnections: Sendable {
-    private let channels = NIOLockedValueBox<[ObjectIdentifier: any Channel]>([:])
+    private let channels = Locked<[ObjectIdentifier: any Channel]>([:])
 
-    var all: [any Channel] { self.channels.withLockedValue { Array($0.values) } }
+    var all: [any Channel] { self.channels.withLock { Array($0.values) } }
 
     func insert(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
-        self.channels.withLockedValue { $0[id] = channel }
+        self.channels.withLock { $0[id] = channel }
         channel.closeFuture.whenComplete { _ in
-            self.channels.withLockedValue { _ = $0.removeValue(forKey: id) }
+            self.channels.withLock { _ = $0.removeValue(forKey: id) }
         }
     }
 }

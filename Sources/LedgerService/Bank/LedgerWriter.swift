@@ -2,8 +2,8 @@
 
 import Dispatch
 import Foundation
+import Locks
 package import Logging
-import NIOConcurrencyHelpers
 import SQLite
 
 /// The one thread that works on the bank's file.
@@ -29,15 +29,14 @@ package final class LedgerWriter: Sendable {
         var transactions = 0
     }
 
-    // Not a `Mutex`: ThreadSanitizer doesn't see that one when two threads meet at it, and then reports a race.
-    private let mailbox = NIOLockedValueBox(Mailbox())
+    private let mailbox = Locked(Mailbox())
     /// Rings when the mailbox is no longer empty, or is closed.
     private let bell = DispatchSemaphore(value: 0)
 
     private init() {}
 
     /// Transactions that were committed, each with its one sync.
-    package var transactions: Int { self.mailbox.withLockedValue { $0.transactions } }
+    package var transactions: Int { self.mailbox.withLock { $0.transactions } }
 
     /// Opens the file on the writer's own thread.
     /// - Throws: `SQLiteError` if it can't be opened or isn't a bank's.
@@ -63,7 +62,7 @@ package final class LedgerWriter: Sendable {
     /// - Parameter completion: gets the reply when what the command did is on disk; on the writer's thread, or on this
     ///   one if the command isn't taken.
     package func perform(_ command: LedgerCommand, completion: @escaping @Sendable (LedgerReply) -> Void) {
-        let (refusal, isFirst): (LedgerReply?, Bool) = self.mailbox.withLockedValue { mailbox in
+        let (refusal, isFirst): (LedgerReply?, Bool) = self.mailbox.withLock { mailbox in
             if mailbox.isClosed { return (.unavailable("the bank is closing"), false) }
             if mailbox.jobs.count >= Self.queueLimit { return (.unavailable("too many calls wait"), false) }
             mailbox.jobs.append(Job(command: command, completion: completion))
@@ -83,7 +82,7 @@ package final class LedgerWriter: Sendable {
     /// Does what waits, takes nothing new, closes the file, and returns when that is done.
     package func close() async {
         await withCheckedContinuation { continuation in
-            let hasEnded = self.mailbox.withLockedValue { mailbox in
+            let hasEnded = self.mailbox.withLock { mailbox in
                 mailbox.isClosed = true
                 if !mailbox.hasEnded { mailbox.whenEnded.append(continuation) }
                 return mailbox.hasEnded
@@ -96,7 +95,7 @@ package final class LedgerWriter: Sendable {
     private func run(_ bank: consuming Bank, _ logger: Logger) {
         while true {
             self.bell.wait()
-            let (jobs, isClosed) = self.mailbox.withLockedValue { mailbox in
+            let (jobs, isClosed) = self.mailbox.withLock { mailbox in
                 let jobs = mailbox.jobs
                 mailbox.jobs = []
                 return (jobs, mailbox.isClosed)
@@ -107,7 +106,7 @@ package final class LedgerWriter: Sendable {
             if isClosed { break }
         }
         _ = consume bank
-        let waiting = self.mailbox.withLockedValue { mailbox in
+        let waiting = self.mailbox.withLock { mailbox in
             mailbox.hasEnded = true
             return mailbox.whenEnded
         }
@@ -117,7 +116,7 @@ package final class LedgerWriter: Sendable {
     private func perform(_ jobs: ArraySlice<Job>, _ bank: Bank, _ logger: Logger) {
         do throws(SQLiteError) {
             let replies = try bank.perform(jobs.map(\.command))
-            self.mailbox.withLockedValue { $0.transactions += 1 }
+            self.mailbox.withLock { $0.transactions += 1 }
             for (job, reply) in zip(jobs, replies) { job.completion(reply) }
         } catch {
             // Nobody is answered: the callers see a broken connection and ask again after the restart.
