@@ -60,6 +60,18 @@ import Testing
         }
     }
 
+    @Test("An error names a field of any length, but doesn't send it all back")
+    func longField() async throws {
+        try await APIServer.run { server in
+            let name = String(repeating: "é", count: 100_000)
+            let answer = try await server.post("/v1/transactions", #"{"\#(name)": 1}"#)
+            #expect(answer.status == 400)
+            #expect(answer.body.count < 2_000)
+            let pointer = try #require(try answer.json["pointer"]?.text)
+            #expect(pointer.hasPrefix("/éé"))
+        }
+    }
+
     @Test("A branch of the other protocol is refused by the transaction itself")
     func branchOfOtherProtocol() async throws {
         try await APIServer.run { server in

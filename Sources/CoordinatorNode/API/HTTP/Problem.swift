@@ -118,8 +118,9 @@ package struct Problem: Error, Sendable {
             json.field("title", self.code.title)
             json.field("status", UInt64(self.code.status))
             json.field("code", self.code.rawValue)
-            json.field("detail", self.detail)
-            if let pointer = self.pointer { json.field("pointer", pointer) }
+            json.field("detail", bounded(self.detail, to: Limits.problemLength))
+            // What the client wrote comes back, but not a mebibyte of it.
+            if let pointer = self.pointer { json.field("pointer", bounded(pointer, to: Limits.problemLength)) }
             if let place = self.place {
                 json.field("line", UInt64(place.line))
                 json.field("column", UInt64(place.column))
