@@ -7,6 +7,8 @@ import struct
 import subprocess
 import tempfile
 
+import drillrun
+
 # EXT4_IOC_SHUTDOWN, _IOR('X', 125, __u32), and its flag for "nothing more reaches the disk, the journal neither".
 SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
@@ -30,7 +32,7 @@ class LoopDisk:
         self.is_mounted = False
 
     def __enter__(self):
-        self.home = tempfile.mkdtemp(prefix="verdict-disk-", dir=os.environ.get("TMPDIR", "/var/tmp"))
+        self.home = tempfile.mkdtemp(prefix="verdict-disk-", dir=drillrun.scratch())
         self.image = os.path.join(self.home, "image")
         self.path = os.path.join(self.home, "mounted")
         try:
