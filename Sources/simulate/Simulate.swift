@@ -159,7 +159,9 @@ enum Simulate {
 
     private static func text(_ statistics: SimulationOutcome.Statistics) -> String {
         "\(statistics.events) events, \(statistics.elections) elections, \(statistics.committed) entries committed, "
-            + "\(statistics.writesAcknowledged) writes acknowledged, \(statistics.readsAnswered) reads answered"
+            + "\(statistics.writesAcknowledged) writes acknowledged, \(statistics.readsAnswered) reads answered, "
+            + "\(statistics.transactionsAcknowledged) commands of transactions acknowledged, "
+            + "\(statistics.transactionsEnded) transactions ended, \(statistics.outcomesTold) outcomes told"
     }
 
     private static func printEnd(_ totals: RunTotals) {

@@ -29,6 +29,7 @@ import Testing
         #expect(totals.statistics.committed > 5_000)
         #expect(totals.statistics.readsAnswered > 1_000)
         #expect(totals.statistics.elections > 300)
+        #expect(totals.statistics.transactionsEnded > 1_000)
     }
 
     @Test("The same seed gives the same events, another one gives others") func sameSeedSameEvents() {

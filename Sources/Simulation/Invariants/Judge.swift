@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Raft
+package import Transactions
 
 /// Watches a cluster and says when an invariant breaks: after every event, at a cost that doesn't grow with the log.
 ///
@@ -39,6 +40,7 @@ package struct Judge: Sendable {
     private var committed = CommittedEntries()
     private var states = StateHashes()
     private var reads = ReadFreshness()
+    private var outcomes = Outcomes()
 
     package init(nodes: [NodeID]) {
         self.subjects = nodes.map { Subject(id: $0) }
@@ -166,6 +168,28 @@ package struct Judge: Sendable {
 
     package mutating func readAnswered(at index: LogIndex, floorAtBegin: LogIndex, node: Int) throws(Violation) {
         try self.reads.readAnswered(at: index, floorAtBegin: floorAtBegin, node: node)
+    }
+
+    // MARK: Global transactions
+
+    /// Every transaction that was ever acknowledged or of which an outcome was told.
+    package var gids: [Gid] { self.outcomes.gids }
+    package func isAcknowledged(_ gid: Gid) -> Bool { self.outcomes.isAcknowledged(gid) }
+
+    package mutating func transactionAcknowledged(_ gid: Gid) {
+        self.outcomes.acknowledged(gid)
+    }
+
+    package mutating func told(_ gid: Gid, _ decision: Decision, node: Int) throws(Violation) {
+        try self.outcomes.told(gid, decision, node: node)
+    }
+
+    package mutating func called(_ gid: Gid, _ branchID: BranchID, _ operation: Operation) throws(Violation) {
+        try self.outcomes.called(gid, branchID, operation)
+    }
+
+    package func unknown(_ gid: Gid, wasAcknowledged: Bool, node: Int) throws(Violation) {
+        try self.outcomes.unknown(gid, wasAcknowledged: wasAcknowledged, node: node)
     }
 
     private mutating func commits(through index: LogIndex, node: Int, term: Term) throws(Violation) {

@@ -7,6 +7,11 @@ package enum Invariant: String, CaseIterable, Hashable, Sendable {
     case committedStays = "I3 a committed entry never changes or vanishes"
     case sameStateHash = "I4 same state hash at the same applied index"
     case promisesSurvive = "I5 term, vote and acknowledged log head never go back over a restart"
+    case outcomeStays = "I6 an outcome told to anyone is the only outcome ever told"
+    case oneEndForBranches = "I7 no branch hears both commit and rollback"
+    case submitSurvives = "I8 an acknowledged submit survives"
+    case effectsMatch = "I9, I10 what took effect is what was decided"
+    case everythingEnds = "I13 after healing everything ends"
     case freshReads = "I15 a linearizable read is never stale"
     /// What harmed a stored row must be found before the node takes part.
     case rotIsSeen = "rot is seen at the next start"

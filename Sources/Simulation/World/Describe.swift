@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Raft
+import Transactions
 
 /// The words in which traces and scenarios show what nodes say and do.
 package enum Describe {
@@ -23,9 +24,33 @@ package enum Describe {
             if let write = RegisterWrite(payload: entry.payload) {
                 return "\(place) c\(write.client)#\(write.sequence)"
             }
+            if let batch = StateMachine.batch(of: entry) {
+                return "\(place) " + batch.commands.map(self.command).joined(separator: "+")
+            }
             if entry.payload.isEmpty { return place }
             let isText = entry.payload.allSatisfy { (0x20..<0x7f).contains($0) }
             return isText ? "\(place) \(String(decoding: entry.payload, as: UTF8.self))" : "\(place) command"
+        }
+    }
+
+    static func command(_ command: Command) -> String {
+        switch command {
+        case .submit(let submission): "submit \(submission.gid)"
+        case .begin(let beginning): "begin \(beginning.gid)"
+        case .registerBranch(let gid, let spec): "register \(gid)/\(spec.id)"
+        case .commit(let gid): "commit \(gid)"
+        case .abort(let gid, _): "abort \(gid)"
+        case .branchResult(let result):
+            "\(result.gid)/\(result.branchID) \(result.operation.name) \(self.verdict(result.verdict))"
+        case .attemptsFailed(let failed): "\(failed.gid)/\(failed.branchID) \(failed.operation.name) fails"
+        case .deadlineReached(let gid): "deadline \(gid)"
+        }
+    }
+
+    static func verdict(_ verdict: BranchVerdict) -> String {
+        switch verdict {
+        case .success: "yes"
+        case .failure: "no"
         }
     }
 
@@ -108,6 +133,11 @@ extension TraceEvent {
         case .applied(let first, let last): "applies \(first.rawValue)...\(last.rawValue)"
         case .proposed(let client, let sequence): "is asked for c\(client)#\(sequence)"
         case .read(let client): "is asked for a read by c\(client)"
+        case .commanded(let client, let gid): "is asked for something about \(gid) by c\(client)"
+        case .called(let gid, let branchID, let operation, let attempt):
+            "calls \(gid)/\(branchID) \(operation.name), attempt \(attempt)"
+        case .heard(let gid, let branchID, let operation, let verdict):
+            "participant of \(gid)/\(branchID) \(operation.name): \(Describe.verdict(verdict))"
         case .answered(let client, _): "answers c\(client)"
         case .down(let kind, let survivors, let count):
             "dies (\(kind.label)), \(survivors) of \(count) unsynced batches survive"

@@ -16,6 +16,10 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
     case diskFull
     case bitFlip
     case slowDisk
+    case participantTimeout
+    case participantError
+    case lateAnswer
+    case participantDuplicate
 
     package var label: String {
         switch self {
@@ -33,6 +37,10 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
         case .diskFull: "F16 disk full"
         case .bitFlip: "F17 bit flip"
         case .slowDisk: "F18 slow disk"
+        case .participantTimeout: "F21 participant's timeout"
+        case .participantError: "F22 participant's error"
+        case .lateAnswer: "F23 participant's late answer"
+        case .participantDuplicate: "F24 duplicate call"
         }
     }
 }

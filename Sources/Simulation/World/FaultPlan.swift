@@ -3,7 +3,7 @@
 /// Which faults a seed's world has, and how hard they hit: a random part of them at random rates, so that over many seeds
 /// each fault also meets a world that is otherwise quiet (swarm testing; Groce and others, 2012).
 ///
-/// Times are nanoseconds; probabilities are per million messages or syncs.
+/// Times are nanoseconds; probabilities are per million messages, syncs or calls.
 struct FaultPlan: Sendable {
     private(set) var enabled: Set<FaultKind> = []
     private(set) var lossRate: UInt64 = 0
@@ -13,6 +13,10 @@ struct FaultPlan: Sendable {
     /// The longest extra delay of a message.
     private(set) var delayLimit: UInt64 = 0
     private(set) var inputOutputErrorRate: UInt64 = 0
+    private(set) var participantTimeoutRate: UInt64 = 0
+    private(set) var participantErrorRate: UInt64 = 0
+    private(set) var lateAnswerRate: UInt64 = 0
+    private(set) var participantDuplicateRate: UInt64 = 0
     /// Mean time between two faults of a kind that comes by the clock.
     private var meanIntervals = [UInt64](repeating: 0, count: FaultKind.allCases.count)
     /// A crash aims at a moment at which the disk has work to lose, instead of at any moment.
@@ -42,6 +46,10 @@ struct FaultPlan: Sendable {
             self.delayLimit = random.within(5_000_000...400_000_000)
         }
         if self.enabled.contains(.inputOutputError) { self.inputOutputErrorRate = rate(&random, upTo: 20_000) }
+        if self.enabled.contains(.participantTimeout) { self.participantTimeoutRate = rate(&random, upTo: 400_000) }
+        if self.enabled.contains(.participantError) { self.participantErrorRate = rate(&random, upTo: 400_000) }
+        if self.enabled.contains(.lateAnswer) { self.lateAnswerRate = rate(&random, upTo: 300_000) }
+        if self.enabled.contains(.participantDuplicate) { self.participantDuplicateRate = rate(&random, upTo: 400_000) }
         for kind in Self.timed where self.enabled.contains(kind) {
             let shortest: UInt64 = kind == .bitFlip ? 3_000_000_000 : 400_000_000
             self.meanIntervals[kind.rawValue] = random.within(shortest...6_000_000_000)

@@ -16,8 +16,12 @@ package struct RegisterWrite: Hashable, Sendable {
         self.value = value
     }
 
+    /// Tells its payloads from those of transactions, which begin with their version.
+    private static let tag: UInt8 = 0x52
+
     package var payload: [UInt8] {
-        var writer = ByteWriter(capacity: 20)
+        var writer = ByteWriter(capacity: 21)
+        writer.write(Self.tag)
         writer.write(self.client)
         writer.write(self.sequence)
         writer.write(self.value)
@@ -27,6 +31,7 @@ package struct RegisterWrite: Hashable, Sendable {
     package init?(payload: [UInt8]) {
         var reader = ByteReader(payload)
         do {
+            guard try reader.read(UInt8.self) == Self.tag else { return nil }
             self.client = try reader.read()
             self.sequence = try reader.read()
             self.value = try reader.read()

@@ -28,7 +28,8 @@ package struct RunTotals: Hashable, Sendable {
             "failed \(self.failedSeeds.map(String.init).joined(separator: ","))",
             "hash \(self.hash.value)", "events \(self.statistics.events)", "elections \(self.statistics.elections)",
             "committed \(self.statistics.committed)", "writes \(self.statistics.writesAcknowledged)",
-            "reads \(self.statistics.readsAnswered)",
+            "reads \(self.statistics.readsAnswered)", "acknowledged \(self.statistics.transactionsAcknowledged)",
+            "ended \(self.statistics.transactionsEnded)", "told \(self.statistics.outcomesTold)",
         ]
         for kind in FaultKind.allCases { lines.append("\(Self.key(kind)) \(self.faults[kind])") }
         return lines.joined(separator: "\n") + "\n"
@@ -46,7 +47,8 @@ package struct RunTotals: Hashable, Sendable {
         guard let next = number("next"), let passed = number("passed"), let failed = fields["failed"],
             let hash = number("hash"), let events = number("events"), let elections = number("elections"),
             let committed = number("committed"),
-            let writes = number("writes"), let reads = number("reads")
+            let writes = number("writes"), let reads = number("reads"),
+            let acknowledged = number("acknowledged"), let ended = number("ended"), let told = number("told")
         else { return nil }
         self.next = next
         self.passed = passed
@@ -60,6 +62,9 @@ package struct RunTotals: Hashable, Sendable {
         self.statistics.committed = committed
         self.statistics.writesAcknowledged = writes
         self.statistics.readsAnswered = reads
+        self.statistics.transactionsAcknowledged = acknowledged
+        self.statistics.transactionsEnded = ended
+        self.statistics.outcomesTold = told
         for kind in FaultKind.allCases {
             guard let count = number(Self.key(kind)) else { return nil }
             self.faults[kind] = count

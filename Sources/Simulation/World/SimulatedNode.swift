@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Raft
+import Transactions
 
 /// One node of the world: the production core, a modelled disk, the stand-in state machine, and what a driver keeps
 /// beside them.
@@ -40,9 +41,16 @@ final class SimulatedNode {
     /// The process dies right after its next batch was handed to the disk.
     var crashesAtNextBatch: FaultKind?
 
-    var register: Register
-    /// The state on disk: may lag behind `register`, never ahead of what this node's own log has on disk.
-    var checkpoint: Register
+    var state: StateMachine
+    /// The state on disk: may lag behind `state`, never ahead of what this node's own log has on disk.
+    var stored: StoredState
+    /// How far its clock is ahead of the slowest possible one, in milliseconds.
+    let clockOffset: UInt64
+
+    /// The term in which it leads and knows all that was decided before.
+    var establishedTerm: Term?
+    /// Calls of branches that it has made in that term, with the number of the latest attempt.
+    var calls: [CallKey: UInt32] = [:]
 
     var nextRequest: UInt64 = 0
     var proposals: [UInt64: Request] = [:]
@@ -52,12 +60,13 @@ final class SimulatedNode {
     /// Reads that are linearizable once the index is applied.
     var readyReads: [(index: LogIndex, request: Request)] = []
 
-    init(configuration: RaftConfiguration, number: Int, clients: Int) {
+    init(configuration: RaftConfiguration, number: Int, clients: Int, clockOffset: UInt64) {
         self.id = configuration.nodeID
         self.number = number
         self.configuration = configuration
-        self.register = Register(clients: clients)
-        self.checkpoint = self.register
+        self.state = StateMachine(clients: clients)
+        self.stored = StoredState(clients: clients)
+        self.clockOffset = clockOffset
     }
 
     var isProcessAlive: Bool { self.condition == .running || self.condition == .paused }
@@ -73,7 +82,9 @@ final class SimulatedNode {
         self.disk.crash(survivors: survivors)
         self.crashesAtNextBatch = nil
         self.isToldFull = false
-        self.register = self.checkpoint
+        self.state = self.stored.restored()
+        self.establishedTerm = nil
+        self.calls.removeAll()
         self.proposals.removeAll()
         self.writes.removeAll()
         self.reads.removeAll()

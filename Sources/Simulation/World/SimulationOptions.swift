@@ -41,6 +41,9 @@ package struct SimulationOutcome: Sendable {
         package var committed: UInt64 = 0
         package var writesAcknowledged: UInt64 = 0
         package var readsAnswered: UInt64 = 0
+        package var transactionsAcknowledged: UInt64 = 0
+        package var transactionsEnded: UInt64 = 0
+        package var outcomesTold: UInt64 = 0
 
         package init() {}
 
@@ -50,6 +53,9 @@ package struct SimulationOutcome: Sendable {
             self.committed += other.committed
             self.writesAcknowledged += other.writesAcknowledged
             self.readsAnswered += other.readsAnswered
+            self.transactionsAcknowledged += other.transactionsAcknowledged
+            self.transactionsEnded += other.transactionsEnded
+            self.outcomesTold += other.outcomesTold
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Raft
+import Transactions
 
 /// What happened, as a hash of everything and the text of the last events.
 package struct Trace: Sendable {
@@ -63,6 +64,15 @@ extension TraceEvent {
         case .applied(let first, let last): Self.mix(10, [first.rawValue, last.rawValue], &hash)
         case .proposed(let client, let sequence): Self.mix(11, [UInt64(client), sequence], &hash)
         case .read(let client): Self.mix(12, [UInt64(client)], &hash)
+        case .commanded(let client, let gid):
+            Self.mix(27, [UInt64(client)], &hash)
+            hash.mix(Array(gid.rawValue.utf8))
+        case .called(let gid, let branchID, let operation, let attempt):
+            Self.mix(28, [UInt64(operation.rawValue), UInt64(attempt)], &hash)
+            hash.mix(Array((gid.rawValue + branchID.rawValue).utf8))
+        case .heard(let gid, let branchID, let operation, let verdict):
+            Self.mix(29, [UInt64(operation.rawValue), UInt64(verdict.rawValue)], &hash)
+            hash.mix(Array((gid.rawValue + branchID.rawValue).utf8))
         case .answered(let client, let attempt): Self.mix(13, [UInt64(client), attempt], &hash)
         case .down(let kind, let survivors, let count):
             Self.mix(14, [UInt64(kind.rawValue), UInt64(survivors), UInt64(count)], &hash)

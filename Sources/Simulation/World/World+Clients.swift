@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Raft
+import Transactions
 
 /// The clients, and what a node's driver does for them.
 extension World {
@@ -12,6 +13,10 @@ extension World {
 
     func clientActs(_ number: Int) {
         guard self.areClientsActive, self.clients[number].current == nil else { return }
+        if let operation = self.nextTransactionOperation(of: number) {
+            self.clients[number].triesLeft = 8
+            return self.attempt(operation, by: number)
+        }
         if self.clientRandom.below(4) == 0 {
             self.clients[number].triesLeft = 4
             self.attempt(.read(floor: self.judge.readFloor), by: number)
@@ -33,6 +38,8 @@ extension World {
         switch operation {
         case .write: isGuess = self.clientRandom.below(8) == 0
         case .read: isGuess = self.clientRandom.coin()
+        case .command: isGuess = self.clientRandom.below(8) == 0
+        case .outcome(let question): isGuess = question.isLocal || self.clientRandom.coin()
         }
         let target = isGuess ? self.clientRandom.below(self.nodes.count) : self.clients[number].leaderHint
         self.queue.add(.request(request, to: target), at: self.hop())
@@ -65,6 +72,17 @@ extension World {
             try self.judge.readAnswered(at: index, floorAtBegin: floor, node: node)
             self.statistics.readsAnswered += 1
             self.finish(request.client)
+        case .result(let result, let index):
+            guard case .command(let command) = request.operation else { return }
+            try self.take(result, of: command, at: index, by: request.client)
+            self.clients[request.client].leaderHint = node
+            self.finish(request.client)
+        case .outcome(let index):
+            guard case .outcome(let question) = request.operation else { return }
+            if !question.isLocal {
+                try self.judge.readAnswered(at: index, floorAtBegin: question.floor, node: node)
+            }
+            self.finish(request.client)
         case .refused(let leader):
             self.clients[request.client].leaderHint = leader ?? self.clientRandom.below(self.nodes.count)
             self.tryAgain(request)
@@ -75,6 +93,8 @@ extension World {
     /// Tries again with the same operation, or leaves it open and goes on with another one later.
     private func tryAgain(_ request: Request) {
         guard self.areClientsActive, self.clients[request.client].triesLeft > 0, self.clientRandom.below(8) > 0 else {
+            // It leaves its transaction as it is.
+            self.clients[request.client].transactions?.script = []
             return self.finish(request.client)
         }
         self.attempt(request.operation, by: request.client)
@@ -99,6 +119,16 @@ extension World {
             self.record(.read(client: request.client), node)
             node.reads[node.nextRequest] = request
             try self.give(.read(ReadID(rawValue: node.nextRequest)), to: node)
+        case .command(let command):
+            self.record(.commanded(client: request.client, command.gid), node)
+            node.proposals[node.nextRequest] = request
+            let batch = CommandBatch(logTime: self.clock(of: node), commands: [command])
+            try self.give(.propose(ProposalID(rawValue: node.nextRequest), payloads: [batch.encoded()]), to: node)
+        case .outcome(let question):
+            self.record(.read(client: request.client), node)
+            if question.isLocal { return self.answer(try self.outcome(question, on: node), to: request, from: node) }
+            node.reads[node.nextRequest] = request
+            try self.give(.read(ReadID(rawValue: node.nextRequest)), to: node)
         }
     }
 
@@ -114,11 +144,15 @@ extension World {
         }
     }
 
-    func answerReads(of node: SimulatedNode) {
+    func answerReads(of node: SimulatedNode) throws(Violation) {
         guard !node.readyReads.isEmpty else { return }
-        let applied = node.register.appliedIndex
+        let applied = node.state.appliedIndex
         for read in node.readyReads where read.index <= applied {
-            self.answer(.state(applied), to: read.request, from: node)
+            switch read.request.operation {
+            case .read, .write, .command: self.answer(.state(applied), to: read.request, from: node)
+            case .outcome(let question):
+                self.answer(try self.outcome(question, on: node), to: read.request, from: node)
+            }
         }
         node.readyReads.removeAll { $0.index <= applied }
     }

@@ -21,8 +21,10 @@ extension World {
         case .diskFull: self.fillDisk()
         case .slowDisk: self.slowDisk()
         case .bitFlip: self.harmDisk()
-        case .loss, .duplicate, .reorder, .delay, .inputOutputError:
-            break  // Drawn for each message and sync, not by the clock.
+        case .loss, .duplicate, .reorder, .delay, .inputOutputError, .participantTimeout, .participantError,
+            .lateAnswer,
+            .participantDuplicate:
+            break  // Drawn for each message, sync or call, not by the clock.
         }
     }
 
@@ -211,19 +213,21 @@ extension World {
         guard self.isProbeWritten, let probeIndex = self.probeIndex else {
             throw Violation(.liveness, "the proposal after the healing was not committed: \(self.overview)")
         }
-        let first = self.nodes[0].register
+        let first = self.nodes[0].state
         for node in self.nodes {
-            guard node.register == first, node.register.appliedIndex >= probeIndex,
+            guard node.state.register == first.register, node.state.hash == first.hash,
+                node.state.appliedIndex >= probeIndex,
                 node.core?.lastIndex == first.appliedIndex
             else { throw Violation(.liveness, "the nodes did not come to the same state: \(self.overview)") }
         }
+        try self.checkTransactions()
     }
 
     private var overview: String {
         self.nodes.map { node in
             guard let core = node.core else { return "\(node.id) \(node.condition)" }
             return "\(node.id) \(Describe.role(core.summary)) last=\(core.lastIndex.rawValue) "
-                + "commit=\(core.commitIndex.rawValue) applied=\(node.register.appliedIndex.rawValue)"
+                + "commit=\(core.commitIndex.rawValue) applied=\(node.state.appliedIndex.rawValue)"
         }.joined(separator: "; ")
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Raft
+import Transactions
 
 /// The driver of a node: inputs in, effects out, as the product's own driver does it.
 extension World {
@@ -20,7 +21,7 @@ extension World {
         guard !node.disk.isHarmed else {
             throw Violation(.rotIsSeen, "\(node.id) starts from a harmed disk")
         }
-        let applied = node.checkpoint.appliedIndex
+        let applied = node.stored.appliedIndex
         try self.judge.restarts(node.number, recovered: recovered, appliedIndex: applied)
         node.core = RaftCore(
             configuration: node.configuration, recovered: recovered, appliedIndex: applied,
@@ -85,14 +86,14 @@ extension World {
         case .readReady(let id, let index):
             guard let request = node.reads.removeValue(forKey: id.rawValue) else { return }
             node.readyReads.append((index, request))
-            self.answerReads(of: node)
+            try self.answerReads(of: node)
         case .readRefused(let id, let leader):
             guard let request = node.reads.removeValue(forKey: id.rawValue) else { return }
             self.answer(.refused(leader: leader.map(self.number(of:))), to: request, from: node)
         case .roleChanged(let summary):
             self.record(.role(summary), node)
             if summary.role == .leader { self.statistics.elections += 1 }
-        case .leaderEstablished: break  // The world has nothing that only an established leader may do.
+        case .leaderEstablished(let term): self.takeUpWork(of: node, term: term)
         }
     }
 
@@ -101,15 +102,30 @@ extension World {
         self.record(.applied(first: first.index, last: last.index), node)
         try self.judge.applies(entries, node: node.number, term: core.currentTerm)
         for entry in entries {
-            node.register.apply(entry)
-            try self.judge.reaches(entry.index, stateHash: node.register.hash.value, node: node.number)
+            let applied = node.state.apply(entry, archive: node.stored)
+            try self.judge.reaches(entry.index, stateHash: node.state.hash.value, node: node.number)
+            self.carryOut(applied.effects, of: node)
             guard let write = node.writes.removeValue(forKey: entry.index) else { continue }
-            self.answer(write.term == entry.term ? .written(entry.index) : .unknown, to: write.request, from: node)
+            let answer = try self.answer(to: write, entry: entry, results: applied.results, node: node)
+            self.answer(answer, to: write.request, from: node)
         }
-        self.answerReads(of: node)
+        try self.answerReads(of: node)
         // A checkpoint waits until the node's own log is on disk that far.
-        if node.register.appliedIndex <= core.durableIndex, self.diskRandom.below(16) == 0 {
-            node.checkpoint = node.register
+        if node.state.appliedIndex <= core.durableIndex, self.diskRandom.below(16) == 0 {
+            node.stored.checkpoint(&node.state)
+        }
+    }
+
+    /// What the client of an entry is told. If another leader's entry stands there, nobody knows what became of its own.
+    private func answer(
+        to write: (term: Term, request: Request), entry: Entry, results: [CommandResult], node: SimulatedNode
+    ) throws(Violation) -> Answer {
+        guard write.term == entry.term else { return .unknown }
+        switch write.request.operation {
+        case .write, .read, .outcome: return .written(entry.index)
+        case .command(let command):
+            guard let result = results.first else { return .unknown }
+            return try self.result(result, of: command, on: node)
         }
     }
 

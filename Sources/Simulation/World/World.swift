@@ -36,12 +36,14 @@ package final class World {
 
     var counts = FaultCounts()
     var statistics = SimulationOutcome.Statistics()
+    var participants: Participants
     var judge: Judge
     var trace: Trace
 
     var faultRandom: SeededRandom
     var diskRandom: SeededRandom
     var clientRandom: SeededRandom
+    var participantRandom: SeededRandom
     var nodeRandom: SeededRandom
     let clientPause: ClosedRange<UInt64>
 
@@ -58,23 +60,32 @@ package final class World {
         self.connections = Connections(size: size)
         self.judge = Judge(nodes: self.ids)
         self.trace = Trace(limit: options.keepsWholeTrace ? nil : 60)
-        let clientCount = 2 + random.below(3)
-        self.clients = (0..<clientCount).map { Client(number: $0, leaderHint: random.below(size)) }
+        let registerClients = 1 + random.below(3)
+        let clientCount = registerClients + 1 + random.below(3)
+        self.clients = (0..<clientCount).map {
+            Client(
+                number: $0, leaderHint: random.below(size),
+                transactions: $0 < registerClients ? nil : TransactionWork())
+        }
+        self.participants = Participants(refusalsPerThousand: random.below(200))
         let mean = random.within(60_000_000...400_000_000)
         self.clientPause = mean / 4...mean
         let timing = World.timing(random: &random)
+        let offsets = self.ids.map { _ in random.below(UInt64(400)) }
         self.nodes = self.ids.indices.map { [ids] number in
             var configuration = RaftConfiguration(nodeID: ids[number], voters: ids)
             timing(&configuration)
             #if PlantedBugs
                 configuration.plantedBugs = options.plantedBugs
             #endif
-            return SimulatedNode(configuration: configuration, number: number, clients: clientCount + 1)
+            return SimulatedNode(
+                configuration: configuration, number: number, clients: clientCount + 1, clockOffset: offsets[number])
         }
         self.faultRandom = random.forked()
         self.diskRandom = random.forked()
         self.clientRandom = random.forked()
         self.nodeRandom = random.forked()
+        self.participantRandom = random.forked()
     }
 
     /// Half of the worlds have the product's timing and bounds; the others have narrow bounds and slower clocks.
@@ -109,7 +120,7 @@ package final class World {
         }
         self.statistics.committed = self.judge.committedIndex.rawValue
         var hash = StableHash(self.trace.hash)
-        for node in self.nodes { hash.mix(node.register.hash.value) }
+        for node in self.nodes { hash.mix(node.state.hash.value) }
         return SimulationOutcome(
             seed: self.options.seed, nodeCount: self.nodes.count, violation: violation, hash: hash.value,
             faults: self.counts, statistics: self.statistics,
@@ -154,6 +165,7 @@ package final class World {
         case .clientGivesUp(let number, let attempt): self.clientGivesUp(number, attempt: attempt)
         case .request(let request, let number): try self.receive(request, at: self.nodes[number])
         case .answer(let answer, let request, let number): try self.answered(answer, request, from: number)
+        case .transaction(let event): try self.handle(event)
         case .heal: try self.heal()
         case .probe: try self.probe()
         case .clientsStop: self.areClientsActive = false

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Raft
+package import Transactions
 
 /// What can be due in a world.
 enum WorldEvent {
@@ -19,6 +20,7 @@ enum WorldEvent {
     case clientGivesUp(Int, attempt: UInt64)
     case request(Request, to: Int)
     case answer(Answer, Request, from: Int)
+    case transaction(TransactionEvent)
     case heal
     case probe
     case clientsStop
@@ -39,6 +41,9 @@ package enum TraceEvent: Sendable {
     case applied(first: LogIndex, last: LogIndex)
     case proposed(client: Int, sequence: UInt64)
     case read(client: Int)
+    case commanded(client: Int, Gid)
+    case called(Gid, BranchID, Operation, attempt: UInt32)
+    case heard(Gid, BranchID, Operation, BranchVerdict)
     case answered(client: Int, attempt: UInt64)
     case down(FaultKind, survivors: Int, of: Int)
     case started(term: Term, votedFor: NodeID?, last: LogIndex, applied: LogIndex)
