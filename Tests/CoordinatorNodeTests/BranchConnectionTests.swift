@@ -2,7 +2,9 @@
 
 import ClusterConfiguration
 import CoordinatorNode
+import Dispatch
 import NIOCore
+import Synchronization
 import Testing
 import Transactions
 
@@ -186,6 +188,31 @@ import Transactions
                 #expect(answer == .success)
             }
             #expect(participant.requests.first?.lines.contains("Host: Bank.localhost:\(port)") == true)
+        }
+    }
+
+    @Test("A name whose look-up hangs keeps no other name waiting, and is looked up once for all who wait")
+    func hangingName() async throws {
+        try await Participant.run({ _ in .send(Answers.ok()) }) { _, port in
+            let names = ["slow", "quick"].map { ("\($0).localhost", [ResolvedAddress(127, 0, 0, 1)]) }
+            let gate = DispatchSemaphore(value: 0)
+            let lookUps = Mutex<[String]>([])
+            try await Caller.run(
+                allow: names.map { "\($0.0):*" }, names: Dictionary(uniqueKeysWithValues: names),
+                beforeResolving: { name in
+                    lookUps.withLock { $0.append(name) }
+                    if name == "slow.localhost" { gate.wait() }
+                }
+            ) { caller in
+                async let first = caller.answer(url: "http://slow.localhost:\(port)/debit")
+                async let second = caller.answer(url: "http://slow.localhost:\(port)/debit")
+                let quick = await caller.answer(url: "http://quick.localhost:\(port)/debit")
+                #expect(quick == .success)
+                gate.signal()
+                let slow = await [first, second]
+                #expect(slow == [.success, .success])
+            }
+            #expect(lookUps.withLock { $0.sorted() } == ["quick.localhost", "slow.localhost"])
         }
     }
 

@@ -197,7 +197,8 @@ struct Caller {
     static func run(
         allow: [String] = ["127.0.0.1:*"], own: [String] = [], timeout: TimeAmount = .seconds(30),
         maximumAnswerBytes: Int = 64 << 10, idleTimeout: TimeAmount = .seconds(30),
-        names: [String: [ResolvedAddress]] = [:], _ body: (Caller) async throws -> Void
+        names: [String: [ResolvedAddress]] = [:], beforeResolving: @escaping @Sendable (String) -> Void = { _ in },
+        _ body: (Caller) async throws -> Void
     ) async throws {
         let list = AllowList(
             entries: try allow.map { try #require(AllowEntry($0)) },
@@ -206,7 +207,11 @@ struct Caller {
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             configuration: HTTPBranchConfiguration(
                 clusterID: Self.clusterID, callTimeout: timeout, maximumAnswerBytes: maximumAnswerBytes,
-                idleTimeout: idleTimeout), allow: list, resolve: { names[$0] ?? [] })
+                idleTimeout: idleTimeout), allow: list,
+            resolve: { name in
+                beforeResolving(name)
+                return names[name] ?? []
+            })
         do {
             try await body(Caller(branch: branch))
         } catch {
