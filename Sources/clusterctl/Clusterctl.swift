@@ -28,7 +28,8 @@ struct Clusterctl: AsyncParsableCommand {
               70  anything else
             """,
         subcommands: [
-            Init.self, Start.self, Stop.self, Status.self, KillLeader.self,
+            Init.self, Start.self, Stop.self, Status.self, KillLeader.self, SubmitTx.self, Tx.self, Log.self,
+            Bench.self,
         ])
 
     /// Runs the command that the arguments name. A thrown error ends the process with one of `ExitStatus`, never with 1.

@@ -31,14 +31,15 @@ struct AddressRotation: Sendable {
 
     /// Puts a node at the end of the turn and gives it a pause: what it asked for, or a jittered one that doubles from
     /// failure to failure up to the longest.
+    /// - Parameter jitter: drawn from 0.5 to 1.
     mutating func failed(
         _ index: Int, now: ContinuousClock.Instant, retryAfter: Duration?, shortest: Duration, longest: Duration,
-        using random: inout some RandomNumberGenerator
+        jitter: Double
     ) {
         let doublings = min(self.failures[index], 10)
         self.failures[index] += 1
         let ceiling = min(longest, shortest * (1 << doublings))
-        let backOff = ceiling * Double.random(in: 0.5...1, using: &random)
+        let backOff = ceiling * jitter
         self.notBefore[index] = now + max(retryAfter ?? .zero, backOff)
         self.cursor = (index + 1) % self.notBefore.count
     }

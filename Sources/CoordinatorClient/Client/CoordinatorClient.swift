@@ -55,7 +55,6 @@ public final class CoordinatorClient: Sendable {
         let first = only == nil ? self.lastAnswered.withLock { $0 } : 0
         var rotation = AddressRotation(count: candidates.count, first: first)
         var ending = Ending(gid: gid, isChange: isChange)
-        var random = SystemRandomNumberGenerator()
         while true {
             let turn = rotation.next(now: .now)
             if ending.attempts > 0, isSingleAttempt || turn.start >= deadline { throw ending.error }
@@ -81,7 +80,7 @@ public final class CoordinatorClient: Sendable {
                 ending.note(detail, problem, mayBeRecorded: mayBeRecorded, busy: busy)
                 rotation.failed(
                     turn.index, now: .now, retryAfter: after, shortest: self.configuration.shortestPause,
-                    longest: self.configuration.longestPause, using: &random)
+                    longest: self.configuration.longestPause, jitter: .random(in: 0.5...1))
             }
         }
     }
