@@ -70,6 +70,7 @@ extension PeerTransport {
 
     private func attemptFailed(_ link: PeerLink, error: any Error) {
         guard !self.isClosed else { return }
+        self.counters.attemptsFailed += 1
         let isRefused = Sockets.isRefused(error)
         self.logUnreachable(link, reason: Sockets.describe(error))
         self.perform(link.state.attemptFailed(isRefused: isRefused), on: link)

@@ -51,6 +51,8 @@ package struct TransportCounters: Hashable, Sendable {
     package internal(set) var requestsReceived = 0
     /// Replies whose connection was gone, that did not fit into a frame, or whose peer had too much waiting.
     package internal(set) var repliesDropped = 0
+    /// Attempts to connect that did not come as far as a handshake.
+    package internal(set) var attemptsFailed = 0
     /// Connections closed for what came or did not come over them: bytes that are no frames, handshakes that failed.
     package internal(set) var connectionsRefused = 0
 }
