@@ -29,10 +29,13 @@ struct LogWriterLoop {
     /// Serves until the writer is closed or fails.
     mutating func run() {
         do throws(StoreError) {
-            if !self.log.reserve.isThere { self.becomeFull() }
+            var isFirst = true
             while true {
                 let jobs = self.writer.takeJobs()
                 if !jobs.isEmpty {
+                    // Said with the first batch: only then there is certainly someone who listens.
+                    if isFirst, !self.log.reserve.isThere { self.becomeFull() }
+                    isFirst = false
                     guard try self.perform(jobs) else { break }
                 } else if self.writer.isClosing {
                     break

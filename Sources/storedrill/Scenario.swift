@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Dispatch
+import Locks
 import Raft
 import RaftStore
-import Synchronization
 
 /// Writes the script's batches as a node would, and says on standard output what was acknowledged.
 ///
@@ -77,7 +77,7 @@ struct Scenario {
 
 /// How far the writer has come.
 private final class Progress: Sendable {
-    private let state = Mutex<(reached: UInt64, error: StoreError?)>((0, nil))
+    private let state = Locked<(reached: UInt64, error: StoreError?)>((0, nil))
     private let bell = DispatchSemaphore(value: 0)
 
     func reached(_ sequence: UInt64) {
