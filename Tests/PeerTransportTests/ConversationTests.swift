@@ -143,22 +143,26 @@ import Testing
     }
 
     @Test("A reply for a connection that is gone is dropped and counted") func lateReply() async throws {
-        let nodes = try await connectedNodes(["n1", "n2"]) { waiting, transport in
+        let nobody = PeerAddress(host: "127.0.0.1", port: 1)
+        // Answers both requests when the second one comes.
+        let node = try await TestNode("n2", peers: ["n1": nobody, "n3": nobody]) { waiting, transport in
             guard waiting.count == 2 else { return }
             #expect(!transport.reply(to: waiting[0].token, [1]))
             #expect(transport.reply(to: waiting[1].token, [2]))
             #expect(!transport.reply(to: waiting[1].token, .init(repeating: 0, count: Frame.maximumBodyLength)))
         }
-        let address = try await nodes[1].run { $0.boundAddress }
-        let raw = try await RawPeer.connect(
-            to: try #require(address), as: TestNode.identity("n1"), target: "n2")
-        try await raw.send(.request, littleEndian(UInt64(1)) + [7])
-        try await nodes[1].events.wait(for: .request([7], from: "n1"))
-        try await raw.close()
-        // The connection of the node itself was replaced by the one written by hand, so it connects anew.
-        try await nodes[0].events.wait(for: .connected("n2"), count: 2)
-        #expect(try await nodes[0].request([8], to: "n2") == [2])
-        #expect(try await nodes[1].run { $0.counters.repliesDropped } == 2)
-        for node in nodes { try await node.close() }
+        let address = try await node.listen()
+        let first = try await RawPeer.connect(to: address, as: TestNode.identity("n1"), target: "n2")
+        try await first.send(.request, littleEndian(UInt64(1)) + [7])
+        try await node.events.wait(for: .request([7], from: "n1"))
+        try await first.close()
+        try await node.wait(for: "no connection left") { $0.openConnections == 0 }
+        let second = try await RawPeer.connect(to: address, as: TestNode.identity("n3"), target: "n2")
+        try await second.send(.request, littleEndian(UInt64(5)) + [8])
+        try await second.wait(for: .reply)
+        #expect(second.bodies(of: .reply) == [littleEndian(UInt64(5)) + [2]])
+        #expect(try await node.run { $0.counters.repliesDropped } == 2)
+        try await second.close()
+        try await node.close()
     }
 }
