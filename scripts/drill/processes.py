@@ -66,6 +66,7 @@ class Cluster:
         self.names = [f"n{number + 1}" for number in range(nodes)]
         self.extra = extra
         self.ports = {}
+        self.data = {name: self.folder / name for name in self.names}
         self.pools = {}
 
     def control(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
@@ -94,6 +95,22 @@ class Cluster:
                 raise Failed(f"clusterctl start exited with {done.returncode}:\n{done.stdout}{done.stderr}")
         self.pools = {name: client.Pool("127.0.0.1", port) for name, port in self.ports.items()}
 
+    def start_as_written(self) -> str:
+        """Starts from the configuration that stands in the folder already; gives what clusterctl says."""
+        section = None
+        for line in self.config.read_text().splitlines():
+            line = line.strip()
+            if line.startswith("[node "):
+                section = line[len("[node "):-1]
+            elif section and line.startswith("client"):
+                self.ports[section] = int(line.rpartition(":")[2])
+            elif section and line.startswith("data"):
+                self.data[section] = self.folder / line.partition("=")[2].strip()
+        self.names = sorted(self.ports)
+        said = self.control("start").stdout
+        self.pools = {name: client.Pool("127.0.0.1", port) for name, port in self.ports.items()}
+        return said
+
     def start_node(self, name: str):
         self.control("start", "--node", name)
 
@@ -108,7 +125,7 @@ class Cluster:
     def pid(self, name: str):
         """The process of a node, or None if none runs."""
         try:
-            pid = int((self.folder / name / "verdictd.pid").read_text())
+            pid = int((self.data[name] / "verdictd.pid").read_text())
             command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (OSError, ValueError):
