@@ -41,8 +41,6 @@ package struct ClusterConfiguration: Hashable, Sendable {
         package var leaderWait: Duration = .seconds(3)
         /// How long a stopping node finishes what it has begun. Default 10 s.
         package var stopGrace: Duration = .seconds(10)
-        /// A node whose clock is further off the median of the others doesn't lead. Default 500 ms.
-        package var maximumClockSkew: Duration = .milliseconds(500)
         package init() {}
     }
 
@@ -50,8 +48,6 @@ package struct ClusterConfiguration: Hashable, Sendable {
     package struct Limits: Hashable, Sendable {
         /// The body of a request, in bytes. Default 1 MiB.
         package var maximumBody = 1 << 20
-        /// Branches of one transaction. Default 256.
-        package var maximumBranches = 256
         /// Open connections of clients. Default 4,096.
         package var maximumConnections = 4_096
         /// Transactions that are not finished. Default 100,000.

@@ -16,7 +16,6 @@ extension ConfigurationReader {
         let heartbeat = SettingPath(section: .timing, key: "heartbeat")
         let minimum = SettingPath(section: .timing, key: "election-timeout-min")
         let maximum = SettingPath(section: .timing, key: "election-timeout-max")
-        let skew = SettingPath(section: .timing, key: "max-clock-skew")
         if timing.heartbeat * 2 >= timing.electionTimeoutMinimum {
             self.complain([
                 (heartbeat, "must be under half of election-timeout-min (\(text(timing.electionTimeoutMinimum)))"),
@@ -27,12 +26,6 @@ extension ConfigurationReader {
             self.complain([
                 (maximum, "must be over election-timeout-min (\(text(timing.electionTimeoutMinimum)))"),
                 (minimum, "must be under election-timeout-max (\(text(timing.electionTimeoutMaximum)))"),
-            ])
-        }
-        if timing.maximumClockSkew < timing.heartbeat {
-            self.complain([
-                (skew, "must be at least heartbeat (\(text(timing.heartbeat))), which measures it"),
-                (heartbeat, "must be at most max-clock-skew (\(text(timing.maximumClockSkew)))"),
             ])
         }
     }

@@ -94,14 +94,12 @@ extension Setting<ClusterConfiguration.Timing> {
         .duration("election-timeout-max", \.electionTimeoutMaximum, in: .milliseconds(10) ... .seconds(120)),
         .duration("leader-wait", \.leaderWait, in: .milliseconds(1) ... .seconds(60)),
         .duration("stop-grace", \.stopGrace, in: .milliseconds(100) ... .seconds(600)),
-        .duration("max-clock-skew", \.maximumClockSkew, in: .milliseconds(10) ... .seconds(60)),
     ]
 }
 
 extension Setting<ClusterConfiguration.Limits> {
     static let all: [Setting] = [
         .bytes("max-body", \.maximumBody, in: 1 << 10...16 << 20),
-        .count("max-branches", \.maximumBranches, in: 1...256),
         .count("max-connections", \.maximumConnections, in: 1...1_000_000),
         .count("max-live-transactions", \.maximumLiveTransactions, in: 1...10_000_000),
         .bytes("max-uncommitted", \.maximumUncommitted, in: 1 << 20...4 << 30),

@@ -28,10 +28,10 @@ struct MutationTests {
         [timing]
         heartbeat = 30ms
         election-timeout-min = 150ms
-        max-clock-skew = 1min # note
+        stop-grace = 1min # note
         [limits]
         max-body = 1MiB
-        max-branches = 256
+        max-connections = 256
         [calls]
         allow = 127.0.0.1:*, [fd00::/8]:443, bank.example:80
         retry-cap = 10s

@@ -40,7 +40,6 @@ struct ParsingTests {
         let text = "[timing]\nheartbeat = 20ms\nleader-wait = 1s\nstop-grace = 2s\n" + Sample.node
         let environment = ["VERDICT_TIMING_LEADER_WAIT": "4s", "VERDICT_TIMING_STOP_GRACE": "5s", "PATH": "/bin"]
         let configuration = try Sample.parse(text, environment: environment, flags: ["timing.stop-grace=6s"])
-        #expect(configuration.timing.maximumClockSkew == .milliseconds(500))
         #expect(configuration.timing.heartbeat == .milliseconds(20))
         #expect(configuration.timing.leaderWait == .seconds(4))
         #expect(configuration.timing.stopGrace == .seconds(6))
@@ -93,10 +92,8 @@ struct ParsingTests {
             election-timeout-max = 200ms
             leader-wait = 4s
             stop-grace = 5s
-            max-clock-skew = 600ms
             [limits]
             max-body = 2MiB
-            max-branches = 5
             max-connections = 6
             max-live-transactions = 7
             max-uncommitted = 8MiB
@@ -126,10 +123,8 @@ struct ParsingTests {
         #expect(timing.electionTimeoutMaximum == .milliseconds(200))
         #expect(timing.leaderWait == .seconds(4))
         #expect(timing.stopGrace == .seconds(5))
-        #expect(timing.maximumClockSkew == .milliseconds(600))
         let limits = configuration.limits
         #expect(limits.maximumBody == 2 << 20)
-        #expect(limits.maximumBranches == 5)
         #expect(limits.maximumConnections == 6)
         #expect(limits.maximumLiveTransactions == 7)
         #expect(limits.maximumUncommitted == 8 << 20)

@@ -89,11 +89,13 @@ struct ProblemTests {
             "cluster.conf:2: election-timeout-min = 300ms: must be under election-timeout-max (300ms)"
         ),
         (
-            "[timing]\nmax-clock-skew = 20ms",
-            "cluster.conf:2: max-clock-skew = 20ms: must be at least heartbeat (30ms), which measures it"
+            "[limits]\nmax-connections = 1000001",
+            "cluster.conf:2: max-connections = 1000001: must be a whole number from 1 to 1000000"
         ),
-        ("[limits]\nmax-branches = 257", "cluster.conf:2: max-branches = 257: must be a whole number from 1 to 256"),
-        ("[limits]\nmax-branches = +2", "cluster.conf:2: max-branches = +2: must be a whole number from 1 to 256"),
+        (
+            "[limits]\nmax-connections = +2",
+            "cluster.conf:2: max-connections = +2: must be a whole number from 1 to 1000000"
+        ),
         (
             "[limits]\nmax-body = 1048576",
             "cluster.conf:2: max-body = 1048576: must be a whole number with a unit (B, KiB, MiB or GiB), such as 64KiB"
@@ -236,7 +238,7 @@ struct ProblemTests {
             heartbeat = 200ms
             bad line
             [limits]
-            max-branches = 0
+            max-connections = 0
             [node n1]
             peer = nowhere
             """
@@ -244,7 +246,7 @@ struct ProblemTests {
             Sample.problems(text, environment: ["VERDICT_NODE_N2_PEER": "x:1"], flags: ["x.y=1"]) == [
                 "cluster.conf:2: heartbeat = 200ms: must be under half of election-timeout-min (150ms)",
                 "cluster.conf:3: the line is neither a [section] nor a key = value",
-                "cluster.conf:5: max-branches = 0: must be a whole number from 1 to 256",
+                "cluster.conf:5: max-connections = 0: must be a whole number from 1 to 1000000",
                 "cluster.conf:6: client: [node n1] must have it",
                 "cluster.conf:6: data: [node n1] must have it",
                 "cluster.conf:7: peer = nowhere: must be host:port with a port from 1 to 65535 (an IPv6 address in brackets)",

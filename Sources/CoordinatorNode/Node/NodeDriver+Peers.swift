@@ -14,15 +14,11 @@ struct PeerReply: Sendable {
 /// What the other nodes send, and ask on behalf of their clients.
 extension NodeDriver: PeerTransportDelegate {
     func peerConnected(_ peer: NodeID) {
-        self.logger.info("Peer connected", metadata: [LogKey.peer: "\(peer)"])
         self.add(.peerConnected(peer))
         self.routeParked()
     }
 
     func peerDisconnected(_ peer: NodeID, isRefused: Bool) {
-        self.logger.info(
-            "Peer lost",
-            metadata: [LogKey.peer: "\(peer)", LogKey.reason: isRefused ? "its process is gone" : "connection lost"])
         self.add(.peerDisconnected(peer, isRefused: isRefused))
     }
 
@@ -32,7 +28,6 @@ extension NodeDriver: PeerTransportDelegate {
     }
 
     func learned(_ storage: StorageID, of peer: NodeID) {
-        self.logger.info("Peer's storage learned", metadata: [LogKey.peer: "\(peer)"])
         self.onLearned?(storage, peer)
     }
 

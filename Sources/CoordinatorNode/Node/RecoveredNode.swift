@@ -76,8 +76,7 @@ struct RecoveredNode: Sendable {
                 path: self.statePath, appliedIndex: state.appliedIndex, appliedTerm: state.appliedTerm,
                 lastIndex: self.log.lastIndex.rawValue)
         }
-        self.machine = TransactionMachine(
-            restoring: state.live, logTime: state.logTime, appliedIndex: state.appliedIndex)
+        self.machine = TransactionMachine(state)
     }
 }
 
