@@ -22,9 +22,9 @@ package final class GidGenerator: Sendable {
 
     package func next() -> Gid {
         let (high, low) = self.random.withLock { random in
-            (UInt64(UInt16.random(in: .min ... .max, using: &random)), UInt64.random(in: .min ... .max, using: &random))
+            (UInt16(truncatingIfNeeded: random.next()), random.next())
         }
-        return Self.gid(milliseconds: self.now(), randomHigh: UInt16(high), randomLow: low)
+        return Self.gid(milliseconds: self.now(), randomHigh: high, randomLow: low)
     }
 
     /// Crockford's digits: no i, l, o or u.

@@ -12,9 +12,8 @@ package struct JSONObject: Sendable {
         self.value = value
         self.fields = fields
         self.values = Array(repeating: nil, count: fields.count)
-        for (key, value) in try value.members() {
-            let name = key.text
-            guard let position = Self.position(of: name, in: fields) else {
+        try value.eachMember { key, value throws(FieldError) in
+            guard let position = fields.firstIndex(where: key.isText) else {
                 throw key.error("unknown field; known here: \(fields.joined(separator: ", "))")
             }
             self.values[position] = value
@@ -23,7 +22,7 @@ package struct JSONObject: Sendable {
 
     /// The value of a field; `nil` if it is absent. A `null` is a value.
     package func optional(_ name: String) -> JSONValue? {
-        guard let position = Self.position(of: name, in: self.fields) else {
+        guard let position = self.fields.firstIndex(of: name) else {
             fatalError("no field \(name) among \(self.fields)")
         }
         return self.values[position]
@@ -42,10 +41,5 @@ package struct JSONObject: Sendable {
     /// The pointer to a field of this object, there or not.
     package func pointer(to name: String) -> String {
         self.value.pointer + "/" + JSONDocument.escapedForPointer(name)
-    }
-
-    /// Compares bytes: Swift's equality of strings would take other spellings of a character for the same.
-    private static func position(of name: String, in fields: [String]) -> Int? {
-        fields.firstIndex { $0.utf8.elementsEqual(name.utf8) }
     }
 }

@@ -62,15 +62,21 @@ package struct JSONValue: Sendable {
 
     /// The members of an object in the order of the text.
     package func members() throws(FieldError) -> [(key: JSONKey, value: JSONValue)] {
-        guard self.node.kind == .object else { throw self.mismatch("an object") }
         var members: [(key: JSONKey, value: JSONValue)] = []
+        try self.eachMember { members.append(($0, $1)) }
+        return members
+    }
+
+    /// The same without an array in between.
+    func eachMember(_ body: (JSONKey, JSONValue) throws(FieldError) -> Void) throws(FieldError) {
+        guard self.node.kind == .object else { throw self.mismatch("an object") }
+        let end = Int(self.node.next)
         var child = self.position + 1
-        while child < Int(self.node.next) {
+        while child < end {
             let value = JSONValue(document: self.document, position: child + 1)
-            members.append((JSONKey(document: self.document, position: child), value))
+            try body(JSONKey(document: self.document, position: child), value)
             child = Int(self.document.nodes[child + 1].next)
         }
-        return members
     }
 
     package func error(_ reason: String, kind: FieldError.Kind = .invalid) -> FieldError {
@@ -104,6 +110,20 @@ package struct JSONKey: Sendable {
     let position: Int
 
     package var text: String { self.document.string(at: self.position) }
+
+    /// Compares bytes: Swift's equality of strings would take other spellings of a character for the same.
+    func isText(_ text: String) -> Bool {
+        let node = self.document.nodes[self.position]
+        let utf8 = text.utf8
+        guard node.kind == .plainString else { return self.text.utf8.elementsEqual(utf8) }
+        guard utf8.count == Int(node.end) - Int(node.start) - 2 else { return false }
+        var offset = Int(node.start) + 1
+        for byte in utf8 {
+            guard self.document.bytes[offset] == byte else { return false }
+            offset += 1
+        }
+        return true
+    }
 
     package func error(_ reason: String) -> FieldError {
         FieldError(pointer: self.document.pointer(to: self.position), reason: reason)

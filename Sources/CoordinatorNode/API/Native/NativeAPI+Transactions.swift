@@ -106,7 +106,7 @@ extension NativeAPI {
 
     private func checkTargets(of branch: BranchSpec, at pointer: String) throws(Problem) {
         try Self.fields { () throws(FieldError) in
-            try TargetCheck.check(branch, at: pointer, against: self.targets)
+            try self.targets.check(branch, at: pointer)
         }
     }
 

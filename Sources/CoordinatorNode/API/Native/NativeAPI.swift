@@ -20,7 +20,7 @@ package struct NativeAPI: HTTPResponder {
 
     let coordinator: any Coordinator
     let gids: GidGenerator
-    let targets: AllowList
+    let targets: TargetCheck
     let limits: APILimits
     let logger: Logger
     /// The node's name, which every answer carries.
@@ -32,7 +32,7 @@ package struct NativeAPI: HTTPResponder {
     ) {
         self.coordinator = coordinator
         self.gids = gids
-        self.targets = targets
+        self.targets = TargetCheck(targets)
         self.limits = limits
         self.logger = logger
         self.node = coordinator.nodeStatus().node

@@ -12,6 +12,30 @@ enum NativeRequests {
     static let defaultTimeoutMilliseconds: UInt64 = 60_000
     static let waitMilliseconds: ClosedRange<UInt64> = 0...60_000
 
+    private static let submissionFields = ["gid", "protocol", "timeout_ms", "concurrent", "branches", "wait_ms"]
+
+    /// The operations and fields that a branch may have.
+    private struct BranchShape {
+        let operations: [Operation]
+        let fields: [String]
+
+        static let saga = BranchShape(operations: [.action, .compensate])
+        static let tcc = BranchShape(operations: [.try, .confirm, .cancel])
+        static let any = BranchShape(operations: Operation.allCases)
+
+        init(of kind: TransactionKind) {
+            switch kind {
+            case .saga: self = .saga
+            case .tcc: self = .tcc
+            }
+        }
+
+        private init(operations: [Operation]) {
+            self.operations = operations
+            self.fields = ["id"] + operations.map(\.name) + ["headers", "payload"]
+        }
+    }
+
     /// A body that holds what a transaction begins with.
     struct Terms {
         let gid: Gid?
@@ -34,16 +58,15 @@ enum NativeRequests {
         _ value: JSONValue
     ) throws(FieldError) -> (terms: Terms, branches: [BranchSpec], wait: Duration) {
         let object = try JSONObject(
-            value, fields: ["gid", "protocol", "timeout_ms", "concurrent", "branches", "wait_ms"])
+            value, fields: Self.submissionFields)
         let terms = try Terms(object)
         let list = try object.required("branches").elements(count: 1...Limits.branches, named: "branches")
         var branches: [BranchSpec] = []
         branches.reserveCapacity(list.count)
+        let shape = BranchShape(of: terms.kind)
         for (position, element) in list.enumerated() {
-            let fields = try JSONObject(element, fields: Self.branchFields(operations: Self.operations(of: terms.kind)))
-            let ordinal = BranchID(rawValue: String(position + 1))
             branches.append(
-                try Self.branch(fields, defaultID: ordinal, operations: Self.operations(of: terms.kind)))
+                try Self.branch(JSONObject(element, fields: shape.fields), number: position + 1, shape: shape))
         }
         return (terms, branches, try Self.wait(object))
     }
@@ -56,11 +79,11 @@ enum NativeRequests {
     /// `POST /v1/transactions/{gid}/branches`. The fields say which protocol the client has in mind; the machine knows
     /// the transaction's and refuses a branch of another.
     static func registration(_ value: JSONValue) throws(FieldError) -> (kind: TransactionKind, branch: BranchSpec) {
-        let object = try JSONObject(value, fields: Self.branchFields(operations: Operation.allCases))
-        let isTCC = Self.operations(of: .tcc).contains { object.optional($0.name) != nil }
+        let object = try JSONObject(value, fields: BranchShape.any.fields)
+        let isTCC = BranchShape.tcc.operations.contains { object.optional($0.name) != nil }
         // An ordinal would be no id here: whoever repeats a registration must name the same branch again.
         _ = try object.required("id")
-        return (isTCC ? .tcc : .saga, try Self.branch(object, defaultID: nil, operations: Operation.allCases))
+        return (isTCC ? .tcc : .saga, try Self.branch(object, number: nil, shape: .any))
     }
 
     /// `POST /v1/transactions/{gid}/commit`; the body may be empty.
@@ -105,28 +128,21 @@ enum NativeRequests {
         return text
     }
 
-    static func operations(of kind: TransactionKind) -> [Operation] {
-        switch kind {
-        case .saga: [.action, .compensate]
-        case .tcc: [.try, .confirm, .cancel]
-        }
-    }
-
-    private static func branchFields(operations: [Operation]) -> [String] {
-        ["id"] + operations.map(\.name) + ["headers", "payload"]
-    }
-
+    /// - Parameter number: the branch's place in the request, from 1: its id if it has none of its own.
     private static func branch(
-        _ object: JSONObject, defaultID: BranchID?, operations: [Operation]
+        _ object: JSONObject, number: Int?, shape: BranchShape
     ) throws(FieldError) -> BranchSpec {
-        var id = defaultID
+        let id: BranchID?
         if let value = object.optional("id") {
             id = BranchID(rawValue: try value.string())
             guard id != nil else { throw value.error("expected \(Self.branchIDRule)") }
+        } else {
+            id = number.flatMap { BranchID(rawValue: String($0)) }
         }
         guard let id else { throw object.missing("id") }
         var targets: [Target] = []
-        for operation in operations {
+        targets.reserveCapacity(shape.operations.count)
+        for operation in shape.operations {
             guard let value = object.optional(operation.name) else { continue }
             targets.append(Target(operation: operation, url: try value.string()))
         }
