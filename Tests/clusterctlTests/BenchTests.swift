@@ -9,12 +9,6 @@ import clusterctl
 
 @Suite("The load generator's parts")
 struct BenchTests {
-    private static func answer(
-        _ body: String, status: String = "200 OK", header: String = "Content-Length"
-    ) -> String {
-        "HTTP/1.1 \(status)\r\nServer: x\r\n\(header): \(body.utf8.count)\r\nDate: y\r\n\r\n\(body)"
-    }
-
     @Test(
         "An answer's outcome is found",
         arguments: [
@@ -22,7 +16,7 @@ struct BenchTests {
             (#"{"outcome":null}"#, .undecided),
         ])
     func outcomes(body: String, expected: BenchAnswer) throws {
-        var buffer = ByteBuffer(string: Self.answer(body, header: "content-LENGTH"))
+        var buffer = ByteBuffer(string: CannedServer.answer(body, header: "content-LENGTH"))
         #expect(try BenchAnswer.next(from: &buffer) == expected)
         #expect(buffer.readableBytes == 0)
     }
@@ -30,15 +24,15 @@ struct BenchTests {
     @Test("A refusal has its status and its problem's code")
     func refusal() throws {
         var buffer = ByteBuffer(
-            string: Self.answer(#"{"title":"t","code":"no-leader"}"#, status: "503 Service Unavailable"))
+            string: CannedServer.answer(#"{"title":"t","code":"no-leader"}"#, status: "503 Service Unavailable"))
         #expect(try BenchAnswer.next(from: &buffer) == .refused(status: 503, code: "no-leader"))
-        buffer = ByteBuffer(string: Self.answer("oops", status: "500 X"))
+        buffer = ByteBuffer(string: CannedServer.answer("oops", status: "500 X"))
         #expect(try BenchAnswer.next(from: &buffer) == .refused(status: 500, code: ""))
     }
 
     @Test("An answer that isn't all there is left in the buffer; two come one after the other")
     func parts() throws {
-        let whole = Array(Self.answer(#"{"outcome":"committed"}"#).utf8)
+        let whole = Array(CannedServer.answer(#"{"outcome":"committed"}"#).utf8)
         var buffer = ByteBuffer()
         for byte in whole.dropLast() {
             buffer.writeInteger(byte)
@@ -128,7 +122,7 @@ struct BenchTests {
 
     @Test("A run against a server that commits everything counts no error and every answer")
     func run() async throws {
-        let server = try await CannedServer(Self.answer(#"{"gid":"g","outcome":"committed"}"#))
+        let server = try await CannedServer(#"{"gid":"g","outcome":"committed"}"#)
         let plan = BenchPlan(
             nodes: [CoordinatorClient.Address(host: "127.0.0.1", port: server.port)], participants: ["http://a"],
             payload: nil, isConcurrent: false, wait: .seconds(30))
@@ -153,36 +147,5 @@ struct BenchTests {
         let summary = recorder.summary(over: .seconds(1))
         #expect(summary.transactions == 0)
         #expect(summary.errorKinds.keys.sorted() == ["no connection to \(address)"])
-    }
-}
-
-/// A server that gives the same answer to whatever arrives.
-private struct CannedServer {
-    let port: Int
-    private let channel: any Channel
-
-    init(_ answer: String) async throws {
-        self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Answering(answer))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        self.port = self.channel.localAddress?.port ?? 0
-    }
-
-    func stop() async throws { try await self.channel.close() }
-
-    private final class Answering: ChannelInboundHandler {
-        typealias InboundIn = ByteBuffer
-        typealias OutboundOut = ByteBuffer
-        private let answer: String
-
-        init(_ answer: String) { self.answer = answer }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: self.answer)), promise: nil)
-        }
     }
 }

@@ -8,17 +8,26 @@ import clusterctl
 @Suite("What a submission came to")
 struct SubmissionReportTests {
     static func transaction(outcome: String?, state: String, reason: String? = nil) throws -> Transaction {
-        let text = """
+        func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
+        let text = Self.json(outcome: quoted(outcome), state: state, reason: quoted(reason))
+        return try JSONDecoder().decode(Transaction.self, from: Data(text.utf8))
+    }
+
+    /// - Parameters:
+    ///   - outcome: as JSON.
+    ///   - reason: as JSON.
+    static func json(outcome: String, state: String, reason: String) -> String {
+        """
             {"gid": "g-1", "protocol": "saga", "state": "\(state)",
-             "outcome": \(outcome.map { "\"\($0)\"" } ?? "null"),
-             "reason": \(reason.map { "\"\($0)\"" } ?? "null"), "timeout_ms": 60000, "concurrent": false,
+             "outcome": \(outcome), "reason": \(reason), "timeout_ms": 60000, "concurrent": false,
              "created_at": "2026-01-31T00:00:00.000Z", "deadline": "2026-01-31T00:01:00.000Z",
              "branches": [{"id": "1", "state": "pending", "operation": "action", "attempts": 2, "last_error": "no answer",
                            "urls": {"action": "http://a/1", "compensate": "http://a/2"}}],
-             "history": [{"time": "2026-01-31T00:00:00.000Z", "index": 12, "event": "recorded"}],
+             "history": [{"time": "2026-01-31T00:00:00.000Z", "index": 12, "event": "submitted"},
+                         {"time": "2026-01-31T00:00:00.500Z", "index": 13, "event": "failed", "branch": "1",
+                          "operation": "action", "attempts": 1, "detail": "no \\u001b[31mmoney"}],
              "node": "n2", "term": 3, "index": 12}
-            """
-        return try JSONDecoder().decode(Transaction.self, from: Data(text.utf8))
+        """
     }
 
     static let results: [(outcome: String?, isWaiting: Bool, code: Int32, shown: String?)] = [
@@ -59,8 +68,9 @@ struct SubmissionReportTests {
                 BRANCH  STATE    DUE     CALLS  URL         LAST ERROR
                 1       pending  action      2  http://a/1  no answer
 
-                TIME                      INDEX  EVENT     BRANCH  DETAIL
-                2026-01-31T00:00:00.000Z     12  recorded
+                TIME                      INDEX  EVENT      BRANCH  CALL    DETAIL
+                2026-01-31T00:00:00.000Z     12  submitted
+                2026-01-31T00:00:00.500Z     13  failed     1       action  no ?[31mmoney
                 """)
     }
 }

@@ -3,8 +3,9 @@
 extension CoordinatorClient {
     /// How long the client tries and how much it does at once.
     public struct Configuration: Sendable {
-        /// How long one call goes on trying, over all nodes, before it gives up. A time that the caller asks to wait
-        /// for the outcome comes on top. Default 10 s; a change of leader takes well under one.
+        /// How long one call goes on trying, over all nodes, before it gives up: after that no attempt begins any more. A
+        /// time that the caller asks to wait for the outcome comes on top. Default 10 s; a change of leader takes well under
+        /// one.
         public var patience: Duration = .seconds(10)
         /// How long one node has to answer one attempt before the next node is asked. A node that was stopped or cut
         /// off takes this long; under the time that a node itself waits for a leader, requests are sent twice for

@@ -101,9 +101,10 @@ extension CoordinatorClient {
     ) async throws(CoordinatorClientError) -> Transaction {
         let start = ContinuousClock.now
         let wanted = Deadline(instant: start + wait)
-        let deadline = wanted.instant + (patience ?? self.configuration.patience)
+        let patience = patience ?? self.configuration.patience
         let seen = try await self.perform(
-            Transaction.self, gid: gid, isChange: true, deadline: deadline, waitingUntil: wanted, make: make)
+            Transaction.self, gid: gid, isChange: true, deadline: wanted.instant + patience,
+            recordingUntil: start + patience, waitingUntil: wanted, make: make)
         return await self.awaitOutcome(of: seen, .linearizable, wanted, only: nil)
     }
 

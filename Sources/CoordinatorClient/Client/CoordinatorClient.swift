@@ -42,11 +42,13 @@ public final class CoordinatorClient: Sendable {
     /// - Parameters:
     ///   - gid: the transaction that the call is about, for errors.
     ///   - isChange: the call changes something, so a lost answer leaves the outcome unknown.
+    ///   - recordingUntil: while certainly nothing is recorded, no attempt begins after this; `nil` is the deadline.
     ///   - only: ask this address alone.
     ///   - isSingleAttempt: end with the first attempt, whatever it comes to.
     ///   - make: builds the request for one attempt.
     func perform<Answer: Decodable>(
-        _: Answer.Type, gid: String?, isChange: Bool, deadline: ContinuousClock.Instant, waitingUntil: Deadline? = nil,
+        _: Answer.Type, gid: String?, isChange: Bool, deadline: ContinuousClock.Instant,
+        recordingUntil: ContinuousClock.Instant? = nil, waitingUntil: Deadline? = nil,
         only: Address? = nil, isSingleAttempt: Bool = false,
         make: (_ holdMilliseconds: Int?) throws(CoordinatorClientError) -> HTTPCall
     ) async throws(CoordinatorClientError) -> Answer {
@@ -57,7 +59,8 @@ public final class CoordinatorClient: Sendable {
         var ending = Ending(gid: gid, isChange: isChange)
         while true {
             let turn = rotation.next(now: .now)
-            if ending.attempts > 0, isSingleAttempt || turn.start >= deadline { throw ending.error }
+            let last = ending.mayBeRecorded ? deadline : recordingUntil ?? deadline
+            if ending.attempts > 0, isSingleAttempt || turn.start >= last { throw ending.error }
             if turn.start > .now {
                 do { try await Task.sleep(until: turn.start, clock: .continuous) } catch { throw ending.cancelled }
             }
@@ -65,10 +68,12 @@ public final class CoordinatorClient: Sendable {
             if self.isClosed.withLock({ $0 }) { throw ending.closed }
             let hold = waitingUntil.map { $0.hold(atMost: self.configuration.longestHold) } ?? .zero
             let call = try make(hold > .zero ? hold.wholeMilliseconds : nil)
-            let timeout = self.configuration.attemptTimeout + hold
+            var timeout = self.configuration.attemptTimeout + hold
+            // A change that was sent gets its full time, so that a node's "certainly not" isn't missed by an instant: cut
+            // off, the attempt would leave the outcome unknown.
+            if !isChange { timeout = min(timeout, ContinuousClock.now.duration(to: deadline)) }
             let result = await self.transport.send(
-                call, to: candidates[turn.index],
-                timeout: max(.milliseconds(1), min(timeout, ContinuousClock.now.duration(to: deadline))))
+                call, to: candidates[turn.index], timeout: max(.milliseconds(1), timeout))
             switch Judgement(result) {
             case .success(let body):
                 if only == nil { self.lastAnswered.withLock { $0 = turn.index } }
@@ -101,7 +106,7 @@ private struct Ending {
     let gid: String?
     let isChange: Bool
     private(set) var attempts = 0
-    private var mayBeRecorded = false
+    private(set) var mayBeRecorded = false
     private var allBusy = true
     private var detail = "no node was asked"
     private var problem: Problem?

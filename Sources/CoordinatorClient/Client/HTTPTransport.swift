@@ -71,6 +71,7 @@ struct HTTPTransport: Sendable {
         case let error as HTTPClientError where error == .connectTimeout: "no connection in time"
         case let error as HTTPClientError where error == .deadlineExceeded: "no answer in time"
         case let error as HTTPClientError where error == .remoteConnectionClosed: "connection closed before the answer"
+        case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
         case let error: "\(error)"
         }
     }

@@ -84,6 +84,10 @@ public struct TransactionEvent: Hashable, Sendable, Codable {
     public var event: String
     /// The branch it happened to, if one.
     public var branch: String?
+    /// What that branch was called for.
+    public var operation: String?
+    /// How often it had been called for that.
+    public var attempts: Int?
     /// More about it.
     public var detail: String?
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterConfiguration
-import Glibc
 import Raft
 import RaftStore
 
@@ -39,7 +38,7 @@ struct Initialiser: Sendable {
         }
         for node in self.nodes {
             do throws(StoreError) {
-                try Self.makeParents(of: node.data)
+                try Folders.makeParents(of: node.data)
                 try DataFolder.initialise(
                     path: node.data, clusterID: clusterID, nodeID: NodeID(rawValue: node.id),
                     storageID: storageIDs[node.id] ?? .random(), members: members)
@@ -95,16 +94,6 @@ struct Initialiser: Sendable {
                     """)
             }
             throw CommandFailure(.failure, lines.joined(separator: "\n"))
-        }
-    }
-
-    /// Creates the folders above a data folder, if there are none.
-    private static func makeParents(of path: String) throws(StoreError) {
-        let parent = FilePath.folder(of: path)
-        guard parent != "/", parent != ".", access(parent, F_OK) != 0 else { return }
-        try Self.makeParents(of: parent)
-        guard mkdir(parent, 0o755) == 0 || errno == EEXIST else {
-            throw .io(errno: errno, call: "mkdir", path: parent)
         }
     }
 }

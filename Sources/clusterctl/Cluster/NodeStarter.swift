@@ -3,6 +3,7 @@
 import ClusterConfiguration
 import CoordinatorClient
 import Glibc
+import RaftStore
 
 /// Starts nodes of this machine as processes of their own and waits until the cluster serves.
 struct NodeStarter: Sendable {
@@ -42,6 +43,11 @@ struct NodeStarter: Sendable {
             let arguments =
                 ["--config", self.context.path, "--node", node.id]
                 + self.context.settings.flatMap { ["--set", $0] }
+            do throws(StoreError) {
+                try Folders.makeParents(of: node.log)
+            } catch {
+                throw CommandFailure(.failure, "node \(node.id) has no place for its log: \(error.description)")
+            }
             let logStart = LogTail.end(of: node.log)
             let child = try ChildProcess(
                 executable: executable, arguments: arguments, environment: self.context.environment, log: node.log)

@@ -49,6 +49,9 @@ struct SubmitTx: ClusterCommand {
     @Option(name: .long, help: "How long to wait for the outcome. Default: the transaction's timeout and 5 s.")
     var waitFor: DurationArgument?
 
+    @Option(name: .long, help: "How long to go on trying to have it recorded.")
+    var patience = DurationArgument(.seconds(10))
+
     func validate() throws {
         let hasFlags = self.branches.isGiven
         guard self.file == nil || !hasFlags else {
@@ -73,7 +76,7 @@ struct SubmitTx: ClusterCommand {
         let begin = ContinuousClock.now
         let transaction = try await context.withClient { client throws(CommandFailure) in
             do throws(CoordinatorClientError) {
-                return try await client.submit(submission, wait: wait)
+                return try await client.submit(submission, wait: wait, patience: self.patience.duration)
             } catch {
                 throw Self.failure(error)
             }

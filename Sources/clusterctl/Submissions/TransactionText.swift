@@ -25,9 +25,12 @@ package enum TransactionText {
                 branch.id, branch.state.rawValue, branch.operation ?? "-", "\(branch.attempts)", url,
                 branch.lastError ?? "")
         }
-        var history = Table(.text("TIME"), .number("INDEX"), .text("EVENT"), .text("BRANCH"), .text("DETAIL"))
+        var history = Table(
+            .text("TIME"), .number("INDEX"), .text("EVENT"), .text("BRANCH"), .text("CALL"), .text("DETAIL"))
         for event in transaction.history {
-            history.add("\(event.time)", "\(event.index)", event.event, event.branch ?? "", event.detail ?? "")
+            history.add(
+                "\(event.time)", "\(event.index)", event.event, event.branch ?? "", event.operation ?? "",
+                event.detail ?? "")
         }
         // The titles of the facts are empty.
         let head = facts.text.drop { $0 == "\n" }

@@ -5,15 +5,17 @@ struct SampleCluster {
     let folder: TemporaryFolder
     let path: String
 
-    /// - Parameter head: what stands before the nodes.
-    init(nodes: Int = 3, head: String = "", peerHost: String = "127.0.0.1") throws {
+    /// - Parameters:
+    ///   - head: what stands before the nodes.
+    ///   - clientPort: where a cluster of one node serves clients; by default a free port.
+    init(nodes: Int = 3, head: String = "", clientPort: Int? = nil) throws {
         self.folder = try TemporaryFolder()
         var text = head + "\n"
         for number in 1...nodes {
             text += """
                 [node n\(number)]
-                peer = \(peerHost):\(try FreePort.next())
-                client = 127.0.0.1:\(try FreePort.next())
+                peer = 127.0.0.1:\(try FreePort.next())
+                client = 127.0.0.1:\(try clientPort ?? FreePort.next())
                 data = data/n\(number)
 
                 """
