@@ -39,7 +39,7 @@ extension Request {
         if let coding = self.headers[.contentEncoding], coding.lowercased() != "identity" {
             throw Problem(.unsupportedMediaType, "Send the body without Content-Encoding.")
         }
-        guard let type = self.headers[.contentType] else { return }
+        guard let type = self.headers[.contentType], type != "application/json" else { return }
         let parts = type.split(separator: ";").map { Self.trimmed($0).lowercased() }
         guard parts.first == "application/json" else {
             throw Problem(.unsupportedMediaType, "Send the body as application/json.")
