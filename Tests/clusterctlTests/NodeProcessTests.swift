@@ -120,6 +120,15 @@ struct LogTailTests {
         #expect(LogTail.lines(of: path, behind: 0, count: 3) == [])
     }
 
+    @Test("A line of a node's log is shown in words, any other line as it is")
+    func readable() {
+        let line = #"{"time":"t","level":"critical","message":"Can't run","node.id":"n1","reason":"x\u001b","b":"2"}"#
+        #expect(LogTail.readable(line) == "critical: Can't run; b=2; reason=x?")
+        for other in ["Fatal error: x", "{}", #"{"level": 7, "message": "m"}"#, ""] {
+            #expect(LogTail.readable(other) == other)
+        }
+    }
+
     @Test("Of a large file only the end is read")
     func large() throws {
         let folder = try TemporaryFolder()

@@ -97,12 +97,13 @@ struct NodeStarter: Sendable {
         for one in started {
             guard let ending = one.child.ending() else { continue }
             let lines = LogTail.lines(of: one.node.log, behind: one.logStart, count: 10)
-            let words = lines.isEmpty ? ["(it said nothing)"] : lines
+            let words = lines.isEmpty ? ["(it said nothing)"] : lines.map(LogTail.readable)
+            let others = started.count > 1 ? "\nThe other nodes go on." : ""
             throw CommandFailure(
                 .failure,
                 """
                 node \(one.node.id) ended at its start with \(ending); the end of its log \(one.node.log):
-                \(words.map { "  " + $0 }.joined(separator: "\n"))
+                \(words.map { "  " + $0 }.joined(separator: "\n"))\(others)
                 """)
         }
     }

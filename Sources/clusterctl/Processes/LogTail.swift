@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Glibc
 
 /// The end of a log file.
@@ -21,5 +22,15 @@ package enum LogTail {
             let bytes = SmallFile.read(descriptor, limit: limit)
         else { return [] }
         return bytes.split(separator: 0x0a).suffix(count).map { Table.visible(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    /// A line of a node's log for people: its level, its words, then its facts. A line of another form stays as it is.
+    package static func readable(_ line: String) -> String {
+        guard let fields = try? JSONDecoder().decode([String: String].self, from: Data(line.utf8)),
+            let level = fields["level"], let message = fields["message"]
+        else { return line }
+        let left: Set<String> = ["time", "level", "message", "node.id"]
+        let facts = fields.filter { !left.contains($0.key) }.sorted { $0.key < $1.key }
+        return Table.visible((["\(level): \(message)"] + facts.map { "\($0.key)=\($0.value)" }).joined(separator: "; "))
     }
 }
