@@ -4,6 +4,7 @@
 struct SampleCluster {
     let folder: TemporaryFolder
     let path: String
+    private let ports: [ReservedPort]
 
     /// - Parameters:
     ///   - head: what stands before the nodes.
@@ -11,15 +12,17 @@ struct SampleCluster {
     init(nodes: Int = 3, head: String = "", clientPort: Int? = nil) throws {
         self.folder = try TemporaryFolder()
         var text = head + "\n"
+        let ports = try (0..<2 * nodes).map { _ in try ReservedPort() }
         for number in 1...nodes {
             text += """
                 [node n\(number)]
-                peer = 127.0.0.1:\(try FreePort.next())
-                client = 127.0.0.1:\(try clientPort ?? FreePort.next())
+                peer = 127.0.0.1:\(ports[2 * number - 2].number)
+                client = 127.0.0.1:\(clientPort ?? ports[2 * number - 1].number)
                 data = data/n\(number)
 
                 """
         }
+        self.ports = ports
         self.path = try self.folder.write("cluster.conf", text)
     }
 }

@@ -2,14 +2,17 @@
 
 import Glibc
 
-/// A port of the loopback interface that nobody listened on a moment ago.
-enum FreePort {
+/// A port of the loopback interface that nobody else gets and nobody listens on, until the last reference goes: whoever
+/// connects to it is refused.
+final class ReservedPort: Sendable {
     struct NoPort: Error {}
 
-    static func next() throws -> Int {
+    let number: Int
+    private let descriptor: Int32
+
+    init() throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw NoPort() }
-        defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
@@ -19,7 +22,13 @@ enum FreePort {
                 bind(descriptor, address, length) == 0 ? getsockname(descriptor, address, &length) : -1
             }
         }
-        guard code == 0 else { throw NoPort() }
-        return Int(UInt16(bigEndian: address.sin_port))
+        guard code == 0 else {
+            close(descriptor)
+            throw NoPort()
+        }
+        self.number = Int(UInt16(bigEndian: address.sin_port))
+        self.descriptor = descriptor
     }
+
+    deinit { close(self.descriptor) }
 }
