@@ -15,7 +15,7 @@ class Connection:
         self.host, self.port = host, port
         self.reader = self.writer = None
 
-    async def _open(self):
+    async def open(self):
         try:
             self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
         except OSError as error:
@@ -29,7 +29,7 @@ class Connection:
     async def send(self, method: str, path: str, body=None):
         """Sends a request without waiting for its answer: see `receive`."""
         if self.writer is None:
-            await self._open()
+            await self.open()
         payload = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nContent-Length: {len(payload)}\r\n"
         if payload:

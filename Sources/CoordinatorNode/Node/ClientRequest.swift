@@ -36,8 +36,8 @@ struct PendingRequest {
     enum Whereabouts {
         /// No leader is known, or it could not be reached.
         case parked
-        /// Asked of the leader, this node or another one.
-        case underWay
+        /// Asked of this leader: this node or another one.
+        case underWay(to: NodeID)
         /// The read index is known, and this node hasn't applied it yet.
         case awaitingApply(index: UInt64)
     }

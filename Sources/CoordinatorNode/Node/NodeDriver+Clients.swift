@@ -46,7 +46,7 @@ extension NodeDriver {
         let summary = self.core.summary
         guard let leaderID = summary.leaderID else { return self.park(number) }
         if leaderID != self.identity.node { return self.forward(number, request, to: leaderID) }
-        self.pending[number]?.whereabouts = .underWay
+        self.pending[number]?.whereabouts = .underWay(to: leaderID)
         switch request.purpose {
         case .command(let command, _):
             guard !self.isOverloaded(by: command) else {
@@ -60,7 +60,7 @@ extension NodeDriver {
 
     private func forward(_ number: UInt64, _ request: PendingRequest, to leaderID: NodeID) {
         guard self.transport.isConnected(to: leaderID) else { return self.park(number) }
-        self.pending[number]?.whereabouts = .underWay
+        self.pending[number]?.whereabouts = .underWay(to: leaderID)
         let forwarded: ForwardedRequest
         switch request.purpose {
         case .command(let command, _): forwarded = .command(command)
@@ -68,12 +68,19 @@ extension NodeDriver {
         }
         // A batch of its own leaves with this turn's flush.
         self.transport.request(forwarded.encoded(), to: leaderID, deadline: request.deadline).assumeIsolated()
-            .whenComplete { self.forwarded(number, $0) }
+            .whenComplete { self.forwarded(number, to: leaderID, $0) }
         self.scheduleTurn()
     }
 
-    private func forwarded(_ number: UInt64, _ result: Result<[UInt8], any Error>) {
-        guard self.pending[number] != nil else { return }
+    private func forwarded(_ number: UInt64, to leaderID: NodeID, _ result: Result<[UInt8], any Error>) {
+        guard let request = self.pending[number] else { return }
+        // It was asked of another leader since: this one's answer still counts, its silence doesn't.
+        guard case .underWay(to: leaderID) = request.whereabouts else {
+            if case .committed(let answer)? = (try? result.get()).flatMap({ try? ForwardedReply(decoding: $0) }) {
+                self.complete(number, answer)
+            }
+            return
+        }
         let reply: ForwardedReply
         do {
             reply = try ForwardedReply(decoding: try result.get())
@@ -119,6 +126,17 @@ extension NodeDriver {
         guard self.core.summary.leaderID != nil || self.retryTimer == nil else { return }
         let parked = self.pending.filter { if case .parked = $0.value.whereabouts { true } else { false } }
         for number in parked.keys.sorted() { self.route(number) }
+    }
+
+    /// Another leader is known: what was asked of the one before may never be answered, and is asked of the new one. The
+    /// gid is fixed, so that the old leader's entry and the new one's are the same transaction.
+    func routeAgain(to leaderID: NodeID) {
+        for (number, request) in self.pending.sorted(by: { $0.key < $1.key }) {
+            guard case .underWay(let before) = request.whereabouts, before != leaderID, before != self.identity.node
+            else { continue }
+            self.pending[number]?.isPerhapsProposed = true
+            self.route(number)
+        }
     }
 
     func isOverloaded(by command: Command) -> Bool {

@@ -200,7 +200,10 @@ final class NodeDriver {
             self.takenOver = []
             self.executor?.stop()
         }
-        if summary.leaderID != nil { self.routeParked() }
+        if let leaderID = summary.leaderID {
+            self.routeAgain(to: leaderID)
+            self.routeParked()
+        }
     }
 
     /// This leader knows all that was decided before it: whatever is due is its to carry out now.
