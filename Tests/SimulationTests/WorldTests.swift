@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test("The same seed gives the same events, another one gives others") func sameSeedSameEvents() {
-        for seed in 1_000..<1_010 as Range<UInt64> {
+        for seed in 1_000..<1_004 as Range<UInt64> {
             #expect(Self.run(seed).hash == Self.run(seed).hash)
             #expect(Self.run(seed).hash != Self.run(seed + 100).hash)
         }

@@ -19,6 +19,8 @@ struct FaultPlan: Sendable {
     private(set) var participantDuplicateRate: UInt64 = 0
     /// Mean time between two faults of a kind that comes by the clock.
     private var meanIntervals = [UInt64](repeating: 0, count: FaultKind.allCases.count)
+    /// Faults follow each other so quickly that the cluster hardly comes to rest.
+    private(set) var isStorm = false
     /// A crash aims at a moment at which the disk has work to lose, instead of at any moment.
     private(set) var aimsAtDisk = false
 
@@ -50,9 +52,11 @@ struct FaultPlan: Sendable {
         if self.enabled.contains(.participantError) { self.participantErrorRate = rate(&random, upTo: 400_000) }
         if self.enabled.contains(.lateAnswer) { self.lateAnswerRate = rate(&random, upTo: 300_000) }
         if self.enabled.contains(.participantDuplicate) { self.participantDuplicateRate = rate(&random, upTo: 400_000) }
+        self.isStorm = random.below(3) == 0
         for kind in Self.timed where self.enabled.contains(kind) {
             let shortest: UInt64 = kind == .bitFlip ? 3_000_000_000 : 400_000_000
-            self.meanIntervals[kind.rawValue] = random.within(shortest...6_000_000_000)
+            let mean = random.within(shortest...6_000_000_000)
+            self.meanIntervals[kind.rawValue] = self.isStorm && kind != .bitFlip ? mean / 6 : mean
         }
         self.aimsAtDisk = random.coin()
     }

@@ -17,7 +17,7 @@ extension World {
             self.clients[number].triesLeft = 8
             return self.attempt(operation, by: number)
         }
-        if self.clientRandom.below(4) == 0 {
+        if self.clientRandom.below(4) < (self.isDense ? 2 : 1) {
             self.clients[number].triesLeft = 4
             self.attempt(.read(floor: self.judge.readFloor), by: number)
         } else {
@@ -57,7 +57,12 @@ extension World {
 
     func answered(_ answer: Answer, _ request: Request, from node: Int) throws(Violation) {
         guard request.client < self.clients.count else {
-            if case .written = answer { self.isProbeWritten = true }
+            if case .written = answer {
+                self.isProbeWritten = true
+            } else {
+                // The leader may have too much under way for it.
+                self.queue.add(.probe, at: self.now + 20_000_000)
+            }
             return
         }
         guard self.clients[request.client].current?.attempt == request.attempt else { return }

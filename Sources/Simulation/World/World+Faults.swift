@@ -63,7 +63,7 @@ extension World {
         node.die(survivors: survivors)
         self.disconnectAll(node)
         let downtime =
-            self.faultRandom.coin()
+            self.plan.isStorm || self.faultRandom.coin()
             ? self.faultRandom.within(2_000_000...100_000_000)
             : self.faultRandom.within(100_000_000...3_000_000_000)
         self.queue.add(.restart(node.number, life: node.life), at: self.now + downtime)
@@ -144,8 +144,10 @@ extension World {
     /// Cuts the links between two sides, both ways or one way; the connections break, or just fall silent.
     private func partition(isOneWay: Bool) {
         var isOnOneSide = self.nodes.map { _ in self.faultRandom.coin() }
-        // Both sides have someone.
-        let lonely = self.faultRandom.below(self.nodes.count)
+        // Both sides have someone. Often it is the leader that is left alone, and goes on without knowing it.
+        let leader = self.nodes.firstIndex { $0.core?.summary.role == .leader }
+        let lonely = leader ?? self.faultRandom.below(self.nodes.count)
+        if self.faultRandom.below(3) == 0 { isOnOneSide = self.nodes.indices.map { $0 == lonely } }
         if !isOnOneSide.contains(true) || !isOnOneSide.contains(false) { isOnOneSide[lonely].toggle() }
         self.counts[isOneWay ? .oneWayPartition : .symmetricPartition] += 1
         let isNoticed = self.faultRandom.coin()

@@ -46,6 +46,7 @@ package final class World {
     var participantRandom: SeededRandom
     var nodeRandom: SeededRandom
     let clientPause: ClosedRange<UInt64>
+    let isDense: Bool
 
     package init(_ options: SimulationOptions) {
         self.options = options
@@ -68,7 +69,9 @@ package final class World {
                 transactions: $0 < registerClients ? nil : TransactionWork())
         }
         self.participants = Participants(refusalsPerThousand: random.below(200))
-        let mean = random.within(60_000_000...400_000_000)
+        // In some worlds the clients hardly pause, so that something is under way at every moment.
+        self.isDense = random.below(4) == 0
+        let mean = self.isDense ? random.within(4_000_000...40_000_000) : random.within(60_000_000...400_000_000)
         self.clientPause = mean / 4...mean
         let timing = World.timing(random: &random)
         let offsets = self.ids.map { _ in random.below(UInt64(400)) }
