@@ -30,7 +30,7 @@ struct TotalsFile {
         do {
             try Data(totals.text.utf8).write(to: URL(filePath: self.path), options: .atomic)
         } catch {
-            throw Problem(message: "can't write the totals to \(self.path): \(error)")
+            throw Problem(message: "can't write the totals to \(self.path): is its folder there, and writable?")
         }
     }
 }
