@@ -27,7 +27,7 @@ import Testing
                 for name in cluster.names {
                     let answer = await cluster.ask(
                         name, "POST", "/v1/transactions", Self.saga("by-\(name)", port: port))
-                    #expect(answer?.status == 200, "\(String(describing: answer))")
+                    #expect(answer?.status == 201, "\(String(describing: answer))")
                     #expect(answer?.field("outcome") == "committed")
                 }
                 for name in cluster.names {
@@ -125,7 +125,7 @@ import Testing
                 for number in 0..<7 {
                     let answer = await cluster.ask(
                         "n1", "POST", "/v1/transactions", Self.saga("list-\(number)", port: port))
-                    #expect(answer?.status == 200)
+                    #expect(answer?.status == 201)
                 }
                 var gids: [String] = []
                 var path = "/v1/transactions?limit=3"

@@ -61,7 +61,10 @@ final class NodeTestCluster: Sendable {
         let configuration = try ClusterConfiguration.parse(
             Array(text.utf8), file: "cluster.conf", folder: folder,
             // ThreadSanitizer and a busy machine make everything slow; no test here measures an election.
-            flags: ["timing.election-timeout-min=500ms", "timing.election-timeout-max=1000ms"] + settings)
+            environment: [
+                "VERDICT_TIMING_ELECTION_TIMEOUT_MIN": "500ms", "VERDICT_TIMING_ELECTION_TIMEOUT_MAX": "1000ms",
+            ],
+            flags: settings)
         let clusterID = ClusterID(high: 1, low: 2)
         let members = configuration.nodes.enumerated().map { position, node in
             Member(nodeID: NodeID(rawValue: node.id), storageID: StorageID(rawValue: UInt64(position + 1)))
