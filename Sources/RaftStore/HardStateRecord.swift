@@ -87,12 +87,16 @@ package struct HardStateRecord: Hashable, Sendable {
     /// The highest commit counter of any record that stands anywhere in a page.
     static func highestCounter(in page: ArraySlice<UInt8>) -> UInt64? {
         var highest: UInt64?
-        var from = page.startIndex
-        while let start = page[from...].firstIndex(of: self.magic[0]), start + self.encodedLength <= page.endIndex {
-            if let record = self.decode(page[start..<start + self.encodedLength]) {
-                highest = max(highest ?? 0, record.commitCounter)
+        page.withUnsafeBytes { raw in
+            let magic = UInt32(littleEndian: Self.magic.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
+            var start = 0
+            while start + self.encodedLength <= raw.count {
+                let word = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: start, as: UInt32.self))
+                if word == magic, let record = self.decode(raw[start..<start + self.encodedLength]) {
+                    highest = max(highest ?? 0, record.commitCounter)
+                }
+                start += 1
             }
-            from = start + 1
         }
         return highest
     }
