@@ -58,28 +58,40 @@ enum LogBench {
         let raw = try RawFile(path: home + "/raw")
         let store = try StoreFile(path: home + "/node", walBound: arguments.walBound)
         var source = BatchSource()
-        var rounds: [Int: (raw: [Round], store: [Round])] = [:]
-        // The first round warms up both and doesn't count. Kinds and sizes take turns, so that a slow moment hits all.
+        var rounds: [Int: [(raw: Round, store: Round)]] = [:]
+        // The first round grows the WAL and doesn't count.
         for number in 0...arguments.rounds {
             for size in self.batchSizes {
                 let batches = (0..<arguments.commits).map { _ in source.batch(of: size) }
-                let bytes = batches.map { EntryCodec.encode($0.entries) }
-                let isRawFirst = number % 2 == 0
-                let early = isRawFirst ? try raw.measure(bytes) : nil
-                let stored = try store.measure(batches)
-                let written = try early ?? raw.measure(bytes)
-                guard number > 0 else { continue }
-                rounds[size, default: ([], [])].raw.append(written)
-                rounds[size, default: ([], [])].store.append(stored)
+                let round = try self.round(batches, raw, store)
+                if number > 0 { rounds[size, default: []].append(round) }
             }
         }
         return self.batchSizes.compactMap { size in
-            guard let (raw, store) = rounds[size] else { return nil }
+            guard let rounds = rounds[size] else { return nil }
             return Row(
-                batch: size, rawRate: self.median(raw.map(\.rate)), storeRate: self.median(store.map(\.rate)),
-                rawMedian: self.median(raw.map(\.median)), storeMedian: self.median(store.map(\.median)),
-                ratio: self.median(zip(store, raw).map { $0.rate / $1.rate }))
+                batch: size, rawRate: self.median(rounds.map(\.raw.rate)),
+                storeRate: self.median(rounds.map(\.store.rate)), rawMedian: self.median(rounds.map(\.raw.median)),
+                storeMedian: self.median(rounds.map(\.store.median)),
+                ratio: self.median(rounds.map { $0.store.rate / $0.raw.rate }))
         }
+    }
+
+    /// One commit of each in turn, so that a slow moment of the disk hits both.
+    private static func round(
+        _ batches: [Batch], _ raw: RawFile, _ store: StoreFile
+    ) throws -> (raw: Round, store: Round) {
+        let rows = batches.map { EntryCodec.encode($0.entries) }
+        var times = (raw: Round(), store: Round())
+        for (number, batch) in batches.enumerated() {
+            for isRaw in number % 2 == 0 ? [true, false] : [false, true] {
+                let start = nanoseconds()
+                if isRaw { try raw.append(rows[number]) } else { try store.append(batch) }
+                let time = nanoseconds() - start
+                if isRaw { times.raw.add(time) } else { times.store.add(time) }
+            }
+        }
+        return times
     }
 
     private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }

@@ -14,11 +14,12 @@ struct BenchError: Error { let text: String }
 
 /// Times of one round's commits, in nanoseconds.
 struct Round {
-    var commits: [UInt64]
-    var total: UInt64
+    private var commits: [UInt64] = []
+
+    mutating func add(_ nanoseconds: UInt64) { self.commits.append(nanoseconds) }
 
     /// Commits a second.
-    var rate: Double { Double(self.commits.count) * 1e9 / Double(self.total) }
+    var rate: Double { Double(self.commits.count) * 1e9 / Double(self.commits.reduce(0, +)) }
     /// The middle commit, in microseconds.
     var median: Double { Double(self.commits.sorted()[self.commits.count / 2]) / 1000 }
 }
@@ -41,21 +42,7 @@ final class RawFile {
 
     deinit { close(self.descriptor) }
 
-    func measure(_ rows: [[UInt8]]) throws(BenchError) -> Round {
-        var commits: [UInt64] = []
-        commits.reserveCapacity(rows.count)
-        let start = nanoseconds()
-        var before = start
-        for row in rows {
-            try self.append(row)
-            let now = nanoseconds()
-            commits.append(now - before)
-            before = now
-        }
-        return Round(commits: commits, total: nanoseconds() - start)
-    }
-
-    private func append(_ row: [UInt8]) throws(BenchError) {
+    func append(_ row: [UInt8]) throws(BenchError) {
         let written = row.withUnsafeBytes { pwrite(self.descriptor, $0.baseAddress, $0.count, off_t(self.offset)) }
         guard written == row.count, fdatasync(self.descriptor) == 0 else {
             throw BenchError(text: "a plain append or its sync failed (errno \(errno))")
@@ -78,19 +65,9 @@ final class StoreFile {
         self.walBound = walBound
     }
 
-    func measure(_ batches: [Batch]) throws(StoreError) -> Round {
-        var commits: [UInt64] = []
-        commits.reserveCapacity(batches.count)
-        let start = nanoseconds()
-        var before = start
-        for batch in batches {
-            try self.log.write([batch])
-            if self.log.uncheckpointedBytes >= self.walBound { try self.log.checkpoint() }
-            let now = nanoseconds()
-            commits.append(now - before)
-            before = now
-        }
-        return Round(commits: commits, total: nanoseconds() - start)
+    func append(_ batch: Batch) throws(StoreError) {
+        try self.log.write([batch])
+        if self.log.uncheckpointedBytes >= self.walBound { try self.log.checkpoint() }
     }
 }
 
