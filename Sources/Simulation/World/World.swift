@@ -73,7 +73,7 @@ package final class World {
         self.isDense = random.below(4) == 0
         let mean = self.isDense ? random.within(4_000_000...40_000_000) : random.within(60_000_000...400_000_000)
         self.clientPause = mean / 4...mean
-        let timing = World.timing(random: &random)
+        let timing = World.timing(isDense: self.isDense, random: &random)
         let offsets = self.ids.map { _ in random.below(UInt64(400)) }
         self.nodes = self.ids.indices.map { [ids] number in
             var configuration = RaftConfiguration(nodeID: ids[number], voters: ids)
@@ -91,13 +91,14 @@ package final class World {
         self.participantRandom = random.forked()
     }
 
-    /// Half of the worlds have the product's timing and bounds; the others have narrow bounds and slower clocks.
-    private static func timing(random: inout SeededRandom) -> (inout RaftConfiguration) -> Void {
+    /// Half of the worlds have the product's timing and bounds; the others have narrow bounds and slower clocks. Where the
+    /// clients hardly pause, the bounds are wider: a node that was away must be able to catch up.
+    private static func timing(isDense: Bool, random: inout SeededRandom) -> (inout RaftConfiguration) -> Void {
         guard random.coin() else { return { _ in } }
         let heartbeat = random.within(20_000_000...80_000_000)
         let shortest = heartbeat * random.within(3...5)
-        let messageBytes = Int(random.within(20...400))
-        let inflight = Int(random.within(1...8))
+        let messageBytes = Int(random.within(20...400)) * (isDense ? 20 : 1)
+        let inflight = Int(random.within(1...8)) + (isDense ? 3 : 0)
         let uncommitted = Int(random.within(100...2_000))
         return { configuration in
             configuration.heartbeatInterval = heartbeat
