@@ -153,9 +153,13 @@ def record(binary, shim, home, seed, batches):
     return folder, steps
 
 
-def power_losses(binary, shim, home, seed, batches, variants, every=1):
-    """Gives a call for each power loss: it returns (True, what is wrong or None)."""
+def power_losses(binary, shim, home, seed, batches, variants, every=1, never_synced=None):
+    """Gives a call for each power loss: it returns (True, what is wrong or None).
+
+    never_synced plants a bug: the name of a file whose syncs are left out, so that a loss must be found.
+    """
     folder, steps = record(binary, shim, home, seed, batches)
+    steps = [step for step in steps if step[0] != "s" or os.path.basename(step[1]) != never_synced]
     disk, report = Disk(folder), drillrun.Report()
     for number, (call, path, offset, data) in enumerate(steps, 1):
         if call == "o":
