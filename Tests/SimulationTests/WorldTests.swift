@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Worlds full of faults") struct WorldTests {
     /// Short runs: the last five seconds of each are the healing.
-    private static func run(_ seed: UInt64, seconds: UInt64 = 9, nodes: Int? = nil) -> SimulationOutcome {
+    private static func run(_ seed: UInt64, seconds: UInt64 = 8, nodes: Int? = nil) -> SimulationOutcome {
         var options = SimulationOptions(seed: seed)
         options.seconds = seconds
         options.nodeCount = nodes
@@ -18,7 +18,7 @@ import Testing
 
     @Test("Every invariant holds, and every kind of fault takes effect") func manySeeds() {
         var totals = RunTotals(from: 0)
-        for seed in 0..<200 as Range<UInt64> {
+        for seed in 0..<120 as Range<UInt64> {
             let outcome = Self.run(seed)
             if let violation = outcome.violation {
                 Issue.record("seed \(seed): \(violation)\n\(outcome.trace.joined(separator: "\n"))")
@@ -28,8 +28,8 @@ import Testing
         #expect(totals.faults.missing == [])
         #expect(totals.statistics.committed > 5_000)
         #expect(totals.statistics.readsAnswered > 1_000)
-        #expect(totals.statistics.elections > 300)
-        #expect(totals.statistics.transactionsEnded > 1_000)
+        #expect(totals.statistics.elections > 200)
+        #expect(totals.statistics.transactionsEnded > 500)
     }
 
     @Test("The same seed gives the same events, another one gives others") func sameSeedSameEvents() {
