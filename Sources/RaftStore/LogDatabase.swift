@@ -36,8 +36,10 @@ final class LogDatabase {
             self.beginStatement = try Statement("BEGIN IMMEDIATE", in: database)
             self.commitStatement = try Statement("COMMIT", in: database)
             self.insertBatch = try Statement(
-                "INSERT INTO batches (id, grp, first, last, term, checksum, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                in: database)
+                """
+                INSERT INTO batches (id, grp, first, last, term, checksum, entries) \
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                """, in: database)
             self.rewriteBatch = try Statement(
                 "UPDATE batches SET last = ?2, term = ?3, checksum = ?4, entries = ?5 WHERE id = ?1", in: database)
             self.deleteBatches = try Statement("DELETE FROM batches WHERE id >= ?1 AND grp = ?2", in: database)
