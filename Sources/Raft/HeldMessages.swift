@@ -19,7 +19,13 @@ struct HeldMessages: Hashable, Sendable {
 
     /// Ties what was added to the latest batch given out, which carries the state that it promises.
     mutating func seal(sequence: UInt64) {
-        for held in self.added { self.waiting.append((sequence, held)) }
+        for held in self.added {
+            // While a disk hangs, the same is promised again and again for the same batch.
+            if let last = self.waiting.last, last.sequence == sequence, Self.outdoes(held, last.held) {
+                self.waiting.removeLast()
+            }
+            self.waiting.append((sequence, held))
+        }
         self.added.removeAll(keepingCapacity: true)
     }
 
@@ -36,15 +42,16 @@ struct HeldMessages: Hashable, Sendable {
 
     private func isOutdone(_ position: Int, before end: Int) -> Bool {
         let held = self.waiting[position].held
-        guard case .appendEntriesReply(let reply) = held.message, case .success(let matchIndex) = reply.outcome else {
-            return false
-        }
-        return self.waiting[(position + 1)..<end].contains { later in
-            guard later.held.peer == held.peer, case .appendEntriesReply(let other) = later.held.message,
-                case .success(let otherMatch) = other.outcome
-            else { return false }
-            return other.term == reply.term && otherMatch >= matchIndex && other.readRound >= reply.readRound
-        }
+        return self.waiting[(position + 1)..<end].contains { Self.outdoes($0.held, held) }
+    }
+
+    /// Whether a later acknowledgement says all that an earlier one says.
+    private static func outdoes(_ later: Held, _ earlier: Held) -> Bool {
+        guard later.peer == earlier.peer,
+            case .appendEntriesReply(let reply) = earlier.message, case .success(let matchIndex) = reply.outcome,
+            case .appendEntriesReply(let other) = later.message, case .success(let otherMatch) = other.outcome
+        else { return false }
+        return other.term == reply.term && otherMatch >= matchIndex && other.readRound >= reply.readRound
     }
 
     static func == (left: HeldMessages, right: HeldMessages) -> Bool {

@@ -11,6 +11,17 @@ package enum Message: Hashable, Sendable {
     case requestVoteReply(RequestVoteReply)
     case appendEntries(AppendEntries)
     case appendEntriesReply(AppendEntriesReply)
+
+    /// The sender's term; of a pre-vote, the one that it would stand in.
+    var term: Term {
+        switch self {
+        case .preVote(let request), .requestVote(let request): request.term
+        case .preVoteReply(let reply): reply.term
+        case .requestVoteReply(let reply): reply.term
+        case .appendEntries(let request): request.term
+        case .appendEntriesReply(let reply): reply.term
+        }
+    }
 }
 
 /// Who says a message, to whom, in which group of which cluster.
@@ -105,7 +116,8 @@ package struct AppendEntriesReply: Hashable, Sendable {
         /// `conflictIndex`: the first index of `conflictTerm` in the follower's log, or the one behind its last entry
         /// (Raft paper, end of section 5.3).
         case conflict(rejectedIndex: LogIndex, conflictTerm: Term?, conflictIndex: LogIndex)
-        /// The sender's term is over: it is no leader any more.
+        /// Says nothing of the log. With a higher term: the sender's is over, it is no leader any more. With the sender's
+        /// own term: it was heard, and the follower has no room for entries. Echoes no round of reads.
         case staleTerm
     }
 

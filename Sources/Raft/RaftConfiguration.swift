@@ -28,7 +28,7 @@ package struct RaftConfiguration: Hashable, Sendable {
     /// Bytes of payload in one AppendEntries; one entry always fits.
     package var maximumMessageBytes = 1 << 20
     /// AppendEntries with entries under way to one peer before the leader waits for an answer.
-    package var maximumInflightMessages = 64
+    package var maximumInflightMessages = 16
     /// Bytes of payload that may stand uncommitted in a leader's log before it refuses proposals.
     package var maximumUncommittedBytes = 64 << 20
     #if PlantedBugs

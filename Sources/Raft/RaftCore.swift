@@ -122,7 +122,8 @@ package struct RaftCore: Sendable {
     private mutating func handle(_ input: RaftInput) {
         switch input {
         case .received(let message, let sender):
-            guard self.peers.contains(sender) else { return }
+            guard self.peers.contains(sender), message.term.rawValue <= self.currentTerm.rawValue + Self.longestTermLeap
+            else { return }
             self.handle(message, from: sender)
         case .peerConnected(let peer): self.resetProgress(of: peer)
         case .peerDisconnected(let peer, let isRefused):
@@ -134,6 +135,10 @@ package struct RaftCore: Sendable {
         case .diskFull(let isFull): self.noteDiskFull(isFull)
         }
     }
+
+    /// No cluster moves through so many terms while a node is away; a term beyond them is damage, and would never be
+    /// forgotten again.
+    private static let longestTermLeap: UInt64 = 1 << 32
 
     private mutating func handle(_ message: Message, from sender: NodeID) {
         switch message {

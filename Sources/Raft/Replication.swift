@@ -6,7 +6,8 @@ extension RaftCore {
 
     mutating func propose(_ id: ProposalID, _ payloads: [[UInt8]]) {
         let bytes = payloads.reduce(0) { $0 + $1.count }
-        guard case .leader(var leader) = self.role,
+        // What the codec can't read back must never be written.
+        guard case .leader(var leader) = self.role, payloads.allSatisfy({ $0.count <= Entry.maximumPayloadLength }),
             leader.uncommittedBytes == 0
                 || leader.uncommittedBytes + bytes <= self.configuration.maximumUncommittedBytes
         else {
@@ -45,7 +46,13 @@ extension RaftCore {
         switch progress.mode {
         case .probe(let isAwaitingReply):
             guard !isAwaitingReply || isHeartbeatDue || progress.sentRound < round else { return }
-            let entries = self.log.slice(from: progress.nextIndex, bytes: Self.maximumProbeBytes)
+            // Repeated without entries: a follower answers that at once, also while its disk is slow.
+            let entries =
+                isAwaitingReply
+                ? []
+                : self.log.slice(
+                    from: progress.nextIndex,
+                    bytes: min(Self.maximumProbeBytes, self.configuration.maximumMessageBytes))
             self.sendAppendEntries(entries, to: peer, progress: &progress, round: round)
             progress.sentProbe()
         case .replicate:
@@ -91,13 +98,17 @@ extension RaftCore {
         guard reply.term == self.currentTerm, let position = self.peers.firstIndex(of: follower) else { return }
         self.withLeader { core, leader in
             leader.progress[position].lastHeard = core.now
-            leader.progress[position].echoedRound = max(leader.progress[position].echoedRound, reply.readRound)
+            // Who refuses a message of an older term echoes a round of that term, and rounds count from one in each.
+            if reply.outcome != .staleTerm, reply.readRound <= leader.reads.current {
+                leader.progress[position].echoedRound = max(leader.progress[position].echoedRound, reply.readRound)
+            }
             switch reply.outcome {
             case .success(let matchIndex):
                 // A follower never has on its disk what its leader never had.
                 guard matchIndex <= core.log.lastIndex else { return }
                 leader.progress[position].acknowledged(through: matchIndex)
             case .conflict(let rejectedIndex, let conflictTerm, let conflictIndex):
+                guard rejectedIndex <= core.log.lastIndex else { return }
                 _ = leader.progress[position].rejected(
                     at: rejectedIndex, goOnAt: core.nextIndex(conflictTerm: conflictTerm, conflictIndex: conflictIndex))
             case .staleTerm: break
@@ -163,7 +174,15 @@ extension RaftCore {
         self.becomeFollower(term: request.term, leaderID: leader)
         self.isLeaderGone = false
 
+        if self.isDiskFull, request.entries.contains(where: { self.log.term(at: $0.index) != $0.term }) {
+            // The room that is left is for terms and votes. The leader is told that it was heard, and no more.
+            return self.answer(.staleTerm, readRound: request.readRound, to: leader)
+        }
         let outcome = self.append(request)
+        if self.isDiskFull, case .success = outcome, request.entries.isEmpty {
+            // A success would bring the next entries.
+            return self.answer(.staleTerm, readRound: request.readRound, to: leader)
+        }
         let reply = AppendEntriesReply(term: self.currentTerm, outcome: outcome, readRound: request.readRound)
         if case .success(let matchIndex) = outcome, matchIndex > self.durableIndex || !self.isHardStateDurable {
             self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
@@ -174,6 +193,16 @@ extension RaftCore {
                     readRound: request.readRound)
                 self.send(.appendEntriesReply(atOnce), to: leader)
             }
+        } else {
+            self.answer(outcome, readRound: request.readRound, to: leader)
+        }
+    }
+
+    /// An answer that promises nothing but this term, and entries that are on disk as they stand.
+    private mutating func answer(_ outcome: AppendEntriesReply.Outcome, readRound: UInt64, to leader: NodeID) {
+        let reply = AppendEntriesReply(term: self.currentTerm, outcome: outcome, readRound: readRound)
+        if self.isHardStateDurable {
+            self.send(.appendEntriesReply(reply), to: leader)
         } else {
             self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
         }
@@ -206,7 +235,8 @@ extension RaftCore {
 
     private mutating func truncate(from index: LogIndex) {
         invariant(
-            index > self.commitIndex, "committed entry \(index) would be cut off (commit index \(self.commitIndex))")
+            index > self.commitIndex,
+            "committed entry \(index) would be cut off (commit index \(self.commitIndex), term \(self.currentTerm))")
         self.log.truncate(from: index)
         self.forgetDurable(from: index)
     }
@@ -215,7 +245,9 @@ extension RaftCore {
     private static func isWellFormed(_ request: AppendEntries) -> Bool {
         var previous = LogPosition(index: request.prevLogIndex, term: request.prevLogTerm)
         for entry in request.entries {
-            guard entry.index == previous.index.next(), entry.term >= previous.term, entry.term <= request.term else {
+            guard entry.index > previous.index, entry.index.previous() == previous.index, entry.term >= previous.term,
+                entry.term <= request.term
+            else {
                 return false
             }
             previous = LogPosition(index: entry.index, term: entry.term)

@@ -39,4 +39,39 @@ import Testing
         fixture.step(.diskFull(true))
         #expect(fixture.core.summary == RoleSummary(role: .follower, term: 0, leaderID: nil))
     }
+
+    @Test("A follower takes no entries, so that the room left is for its vote, and says that it heard")
+    func followerTakesNothing() {
+        var fixture = Fixture(currentTerm: 1, terms: [1])
+        fixture.stepAndSave(.received(AppendEntries.test(term: 1, after: 1, of: 1), from: "n2"))
+        fixture.step(.diskFull(true))
+        let refused = fixture.step(
+            .received(AppendEntries.test(term: 1, after: 1, of: 1, [.test(2, term: 1)]), from: "n2"))
+        #expect(refused.batches.isEmpty)
+        #expect(refused.replies.map(\.outcome) == [.staleTerm])
+        #expect(refused.replies.map(\.term) == [1])
+        // What it has may still become committed.
+        let heard = fixture.step(.received(AppendEntries.test(term: 1, after: 1, of: 1, commit: 1), from: "n2"))
+        #expect(heard.appliedIndexes == [1])
+        fixture.step(.diskFull(false))
+        let taken = fixture.stepAndSave(
+            .received(AppendEntries.test(term: 1, after: 1, of: 1, [.test(2, term: 1)]), from: "n2"))
+        #expect(taken.replies.map(\.outcome) == [.success(matchIndex: 2)])
+    }
+
+    @Test("A leader keeps a follower without room, and fills it up when there is room again") func leaderGoesOn() {
+        var fixture = Fixture()
+        fixture.elect()
+        let heard = RaftInput.received(
+            .appendEntriesReply(AppendEntriesReply(term: 1, outcome: .staleTerm, readRound: 0)), from: "n2")
+        for _ in 0..<50 {
+            fixture.elapse()
+            let effects = fixture.stepAndSave(heard)
+            let sent = effects.appends(to: "n2").flatMap(\.entries)
+            #expect(sent.isEmpty)
+        }
+        #expect(fixture.core.summary.role == .leader)
+        let filled = fixture.acknowledge(0, from: "n2")
+        #expect(filled.appends(to: "n2").last?.entries.count == 1)
+    }
 }
