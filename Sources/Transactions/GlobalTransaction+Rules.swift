@@ -48,6 +48,8 @@ extension GlobalTransaction {
         guard payloadLength <= Limits.payloadLength else {
             return .rejected(.invalid(payloadProblem(path: "/payload")))
         }
+        let targetsLength = self.branches.reduce(spec.targetsLength) { $0 + $1.spec.targetsLength }
+        guard targetsLength <= Limits.targetsLength else { return .rejected(.invalid(targetsProblem(path: ""))) }
         self.branches.append(Branch(spec: spec))
         self.record(.branchRegistered, branch: spec.id, at: moment)
         return .accepted(isNew: true)

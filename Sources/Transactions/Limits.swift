@@ -14,6 +14,8 @@ package enum Limits {
     package static let headerValueLength = 4096
     /// Bytes of all payloads of a transaction together.
     package static let payloadLength = 1 << 20
+    /// Bytes of all URLs and headers of a transaction together: with its payloads it must fit into an entry of the log.
+    package static let targetsLength = 2 << 20
     /// The shortest and longest timeout.
     package static let timeoutMilliseconds: ClosedRange<UInt64> = 1...86_400_000
     /// Bytes of a reason, an error or a detail.

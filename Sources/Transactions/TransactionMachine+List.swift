@@ -7,12 +7,15 @@ extension TransactionMachine {
     ///   - after: only those behind this gid.
     ///   - limit: the most that are given.
     package func list(state: TransactionState?, after: Gid?, limit: Int) -> [GlobalTransaction] {
-        var gids = self.transactions.values.lazy
-            .filter { state == nil || $0.state == state }
-            .map(\.gid)
-            .filter { gid in after.map { gid > $0 } ?? true }
-            .sorted()
-        gids.removeLast(max(0, gids.count - limit))
+        // The smallest gids alone are kept in order: with very many transactions a whole sort would hold up the loop.
+        var gids: [Gid] = []
+        for transaction in self.transactions.values where state == nil || transaction.state == state {
+            let gid = transaction.gid
+            if let after, gid <= after { continue }
+            if gids.count == limit, let last = gids.last, gid > last { continue }
+            gids.insert(gid, at: gids.firstIndex { $0 > gid } ?? gids.endIndex)
+            if gids.count > limit { gids.removeLast() }
+        }
         return gids.compactMap { self.transactions[$0] }
     }
 }

@@ -13,6 +13,11 @@ extension TransactionMachine {
         self.inOrder { !$0.state.isFinished }.map(\.gid)
     }
 
+    /// The gids of all transactions that are not finished, in any order: it must stay cheap when there are very many.
+    package var liveGids: [Gid] {
+        self.transactions.values.lazy.filter { !$0.state.isFinished }.map(\.gid)
+    }
+
     /// The deadlines of all undecided transactions, in order of acceptance: what a new leader has to watch.
     package var deadlines: [(gid: Gid, deadline: LogTime)] {
         self.inOrder { $0.decision == nil }.map { ($0.gid, $0.deadline) }

@@ -27,6 +27,7 @@ extension Submission {
                 path: "/branches", message: "\(self.branches.count) branches; at most \(Limits.branches) are allowed")
         }
         var payloadLength = 0
+        var targetsLength = 0
         for (position, branch) in self.branches.enumerated() {
             do {
                 try branch.validate(kind: self.kind, origin: .submitted)
@@ -37,6 +38,8 @@ extension Submission {
             guard payloadLength <= Limits.payloadLength else {
                 throw payloadProblem(path: "/branches/\(position)/payload")
             }
+            targetsLength += branch.targetsLength
+            guard targetsLength <= Limits.targetsLength else { throw targetsProblem(path: "/branches/\(position)") }
         }
         if let position = self.firstRepeatedID() {
             throw SubmissionProblem(
@@ -109,6 +112,20 @@ extension BranchSpec {
 func payloadProblem(path: String) -> SubmissionProblem {
     SubmissionProblem(
         path: path, message: "the payloads of a transaction are over \(Limits.payloadLength) bytes together")
+}
+
+/// Problem of URLs and headers that are too long together.
+func targetsProblem(path: String) -> SubmissionProblem {
+    SubmissionProblem(
+        path: path, message: "the URLs and headers of a transaction are over \(Limits.targetsLength) bytes together")
+}
+
+extension BranchSpec {
+    /// Bytes of its URLs and headers.
+    var targetsLength: Int {
+        self.targets.reduce(0) { $0 + $1.url.utf8.count }
+            + self.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+    }
 }
 
 private func checkTerms(kind: TransactionKind, isConcurrent: Bool, timeout: UInt64) throws(SubmissionProblem) {

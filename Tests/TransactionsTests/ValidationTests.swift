@@ -95,6 +95,27 @@ struct BadBranch: Sendable, CustomTestStringConvertible {
         #expect(result == (isValid ? .accepted(isNew: true) : .rejected(.invalid(expected))))
     }
 
+    @Test(
+        "URLs and headers of a transaction are bounded together, submitted or registered, so that it fits into the log")
+    func targetsTogether() {
+        let headers = (0..<32).map { Header(name: "X-\($0)", value: String(repeating: "v", count: 4096)) }
+        let branches = (0..<17).map { BranchSpec.saga("b\($0)", headers: headers, payload: []) }
+        let problem = Self.problem(of: Self.submission(branches))
+        #expect(problem?.path == "/branches/15")
+        #expect(problem?.message == "the URLs and headers of a transaction are over 2097152 bytes together")
+        #expect(Self.problem(of: Self.submission(Array(branches.prefix(15)))) == nil)
+        var fixture = Fixture()
+        fixture.apply(.begin(.saga))
+        var results: [CommandResult] = []
+        for branch in branches { results.append(fixture.apply(one: .registerBranch(.test, branch))) }
+        #expect(results.prefix(15).allSatisfy { $0 == .accepted(isNew: true) })
+        guard case .rejected(.invalid(let problem)) = results[15] else {
+            Issue.record("\(results[15])")
+            return
+        }
+        #expect(problem.message.contains("2097152"))
+    }
+
     @Test("Only a saga's steps can be concurrent")
     func concurrent() {
         #expect(Self.problem(of: Self.submission(kind: .tcc, isConcurrent: true, [.tcc("a")]))?.path == "/concurrent")

@@ -39,7 +39,7 @@ struct PendingRequest {
         /// Asked of this leader: this node or another one.
         case underWay(to: NodeID)
         /// The read index is known, and this node hasn't applied it yet.
-        case awaitingApply(index: UInt64)
+        case awaitingApply
     }
 
     let purpose: Purpose

@@ -52,6 +52,8 @@ enum ForwardedReply: Sendable {
     case notLeader
     /// The leader takes no more for now; the command is certainly not in its log.
     case overloaded
+    /// The command was in a log and was cut off there; nobody knows whether it lives on in another one.
+    case unknown
 
     private enum Tag: UInt8 {
         case committed = 1
@@ -59,6 +61,7 @@ enum ForwardedReply: Sendable {
         case status = 3
         case notLeader = 4
         case overloaded = 5
+        case unknown = 6
     }
 
     /// The longest answer of a command, in bytes: far above any transaction's.
@@ -82,6 +85,7 @@ enum ForwardedReply: Sendable {
             vitals.encode(into: &writer)
         case .notLeader: writer.write(Tag.notLeader.rawValue)
         case .overloaded: writer.write(Tag.overloaded.rawValue)
+        case .unknown: writer.write(Tag.unknown.rawValue)
         }
         return writer.bytes
     }
@@ -101,6 +105,7 @@ enum ForwardedReply: Sendable {
         case .status: self = .status(try Vitals(from: &reader))
         case .notLeader: self = .notLeader
         case .overloaded: self = .overloaded
+        case .unknown: self = .unknown
         case nil: throw .invalidValue(offset: 0, field: "reply")
         }
         try reader.finish()

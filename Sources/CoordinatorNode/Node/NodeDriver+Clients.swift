@@ -50,7 +50,7 @@ extension NodeDriver {
         switch request.purpose {
         case .command(let command, _):
             guard !self.isOverloaded(by: command) else {
-                return self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter)) ?? ()
+                return self.refuseOverloaded(number)
             }
             self.queue.append((command, .client(number)))
             self.scheduleTurn()
@@ -86,12 +86,13 @@ extension NodeDriver {
             reply = try ForwardedReply(decoding: try result.get())
         } catch let error as RequestError {
             switch error {
+            case .notSent(.tooLong):
+                self.take(number)?.fail(.failed(reason: "a request is longer than a frame between nodes"))
             case .notSent: self.park(number)
             case .unknown:
                 self.pending[number]?.isPerhapsProposed = true
                 self.park(number)
-            case .overloaded:
-                self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter))
+            case .overloaded: self.refuseOverloaded(number)
             }
             return
         } catch {
@@ -103,9 +104,13 @@ extension NodeDriver {
         case .committed(let answer): self.complete(number, answer)
         case .readIndex(let index): self.readIndexKnown(number, index: index)
         case .notLeader: self.park(number)
-        case .overloaded: self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter))
+        case .overloaded: self.refuseOverloaded(number)
+        case .unknown:
+            self.pending[number]?.isPerhapsProposed = true
+            self.park(number)
         case .status:
             self.logger.warning("A leader's reply answers another question", metadata: [LogKey.reason: "status"])
+            self.pending[number]?.isPerhapsProposed = true
             self.park(number)
         }
     }
@@ -184,9 +189,9 @@ extension NodeDriver {
 
     func proposalAppended(_ id: ProposalID, at index: LogIndex, term: Term) {
         guard let proposers = self.proposed.removeValue(forKey: id) else { return }
-        // An older proposal at this index was cut off, in a term that is over.
+        // An older proposal at this index was cut off here, but may live in another node's log: it isn't certainly gone.
         if let lost = self.inLog.updateValue((term, proposers), forKey: index.rawValue) {
-            for proposer in lost.proposers { self.notProposed(proposer) }
+            for proposer in lost.proposers { self.perhapsProposed(proposer) }
         }
         for case .client(let number) in proposers { self.pending[number]?.isPerhapsProposed = true }
     }
@@ -210,13 +215,31 @@ extension NodeDriver {
         }
     }
 
+    /// The command may be in some log: try again, and never say that it isn't.
+    private func perhapsProposed(_ proposer: Proposer) {
+        switch proposer {
+        case .nobody: return
+        case .peer(let peer): self.reply(.unknown, to: peer)
+        case .client(let number):
+            self.pending[number]?.isPerhapsProposed = true
+            self.park(number)
+        }
+    }
+
     private func overloaded(_ proposer: Proposer) {
         switch proposer {
         case .nobody: return
         case .peer(let peer): self.reply(.overloaded, to: peer)
-        case .client(let number):
-            self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter))
+        case .client(let number): self.refuseOverloaded(number)
         }
+    }
+
+    /// The leader takes no more. That means "certainly not in the log" only if no earlier attempt may be; else it is tried
+    /// again until its time is over.
+    private func refuseOverloaded(_ number: UInt64) {
+        guard let request = self.pending[number] else { return }
+        if request.isPerhapsProposed { return self.park(number) }
+        self.take(number)?.fail(.overloaded(retryAfter: self.settings.retryAfter))
     }
 
     // MARK: Answers
@@ -224,7 +247,7 @@ extension NodeDriver {
     /// Takes a request off the list: it is answered by whoever calls.
     private func take(_ number: UInt64) -> PendingRequest? {
         let request = self.pending.removeValue(forKey: number)
-        if case .awaitingApply = request?.whereabouts { self.awaitingApply -= 1 }
+        if self.drainPromise != nil { self.scheduleTurn() }
         return request
     }
 
@@ -249,8 +272,8 @@ extension NodeDriver {
     private func readIndexKnown(_ number: UInt64, index: UInt64) {
         guard case .read(let gid, let reply) = self.pending[number]?.purpose else { return }
         guard self.applier.applied.index.rawValue >= index else {
-            self.pending[number]?.whereabouts = .awaitingApply(index: index)
-            self.awaitingApply += 1
+            self.pending[number]?.whereabouts = .awaitingApply
+            self.awaitingApply.append((index, number))
             return
         }
         _ = self.take(number)
@@ -259,13 +282,11 @@ extension NodeDriver {
 
     /// Answers the reads whose index is applied now.
     func applyAwaited() {
-        guard self.awaitingApply > 0 else { return }
+        guard !self.awaitingApply.isEmpty else { return }
         let applied = self.applier.applied.index.rawValue
-        for (number, request) in self.pending {
-            guard case .awaitingApply(let index) = request.whereabouts else { continue }
-            guard index <= applied else { continue }
-            self.readIndexKnown(number, index: index)
-        }
+        let reached = self.awaitingApply.filter { $0.index <= applied }
+        self.awaitingApply.removeAll { $0.index <= applied }
+        for (index, number) in reached { self.readIndexKnown(number, index: index) }
     }
 
     // MARK: Waiting for an outcome

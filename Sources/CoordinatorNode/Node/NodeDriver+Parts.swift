@@ -61,7 +61,15 @@ extension NodeDriver {
             board: parts.board, settings: DriverSettings(configuration), clock: clock, logger: parts.logger)
         transport.delegate = self
         let logWriter = parts.logWriter
-        self.onLearned = { storage, node in logWriter.recordStorageID(storage, of: node) }
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        self.onLearned = { storage, node in
+            logWriter.recordStorageID(storage, of: node) { result in
+                switch result {
+                case .success: loop.execute { bound.value.proven(node) }
+                case .failure(let error): fatal("\(error)")
+                }
+            }
+        }
         self.executor = self.makeExecutor(parts, on: loop)
     }
 

@@ -23,12 +23,20 @@ extension NodeDriver: PeerTransportDelegate {
     }
 
     func received(_ message: Message, group: GroupID, from peer: NodeID) {
-        guard group == .zero else { return }
+        // What a peer says counts once this node's own disk knows which life of the peer's folder it is.
+        guard group == .zero, !self.unproven.contains(peer) else { return }
         self.add(.received(message, from: peer))
     }
 
     func learned(_ storage: StorageID, of peer: NodeID) {
+        self.unproven.insert(peer)
         self.onLearned?(storage, peer)
+    }
+
+    /// The peer's storage id is on this node's disk.
+    func proven(_ peer: NodeID) {
+        self.loop.preconditionInEventLoop()
+        self.unproven.remove(peer)
     }
 
     func receivedRequest(_ bytes: [UInt8], from peer: NodeID, token: ReplyToken) {
@@ -53,6 +61,9 @@ extension NodeDriver: PeerTransportDelegate {
             self.scheduleTurn()
         case .readIndex:
             guard !self.isStopping, self.core.summary.role == .leader else { return self.reply(.notLeader, to: reply) }
+            guard self.peerReads.count < self.settings.maximumWaitingRequests else {
+                return self.reply(.overloaded, to: reply)
+            }
             let number = self.nextNumber()
             self.peerReads[number] = reply
             self.add(.read(ReadID(rawValue: number)))

@@ -49,13 +49,19 @@ extension NodeDriver {
         self.stopPromise = promise
         self.applier.prepareCheckpoint()
         self.checkpointIfDue()
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        self.loop.scheduleTask(in: Self.checkpointGrace) { bound.value.finishStop(isOver: true) }
         self.finishStop()
         return promise.futureResult
     }
 
+    /// How long a stop waits for the last checkpoint. On a full disk it may never come, and nothing is lost without it:
+    /// the log replays what it would hold.
+    private static let checkpointGrace = TimeAmount.seconds(2)
+
     /// Goes on once no checkpoint is being written.
-    func finishStop() {
-        guard let promise = self.stopPromise, !self.applier.isCheckpointUnderWay else { return }
+    func finishStop(isOver: Bool = false) {
+        guard let promise = self.stopPromise, isOver || !self.applier.isCheckpointUnderWay else { return }
         self.transport.closeAll().cascade(to: promise)
     }
 }

@@ -52,9 +52,11 @@ final class NodeDriver {
     var retryTimer: Scheduled<Void>?
     var waiters = DecisionWaiters()
     /// Reads that know their index and wait for it to be applied.
-    var awaitingApply = 0
+    var awaitingApply: [(index: UInt64, number: UInt64)] = []
     var lastNumber: UInt64 = 0
-    /// Makes a peer's storage id durable.
+    /// Peers whose storage id is on its way to this node's disk.
+    var unproven: Set<NodeID> = []
+    /// Makes a peer's storage id durable, and calls `proven`.
     var onLearned: ((StorageID, NodeID) -> Void)?
 
     /// Commands for the next batches of this leader.
@@ -211,14 +213,13 @@ final class NodeDriver {
         guard !self.isStopping, let executor = self.executor else { return }
         self.isExecuting = true
         let machine = self.applier.machine
-        let live = machine.allLive
+        let live = machine.liveGids
         self.logger.info(
             "Leading",
             metadata: [LogKey.term: "\(term)", LogKey.index: "\(self.core.commitIndex)", LogKey.live: "\(live.count)"])
         executor.start(term: term)
-        for (gid, deadline) in machine.deadlines { executor.deadlineSet(gid, deadline) }
         self.takenOver = live[...]
-        self.takeOver()
+        self.scheduleTurn()
     }
 
     /// Live transactions that a new leader hands to its executor in one turn: heartbeats go out between them.
@@ -228,7 +229,12 @@ final class NodeDriver {
     private func takeOver() {
         guard self.isExecuting, let executor = self.executor, !self.takenOver.isEmpty else { return }
         let machine = self.applier.machine
-        for gid in self.takenOver.prefix(Self.takenOverAtOnce) { executor.callsDue(machine.dueCalls(of: gid), of: gid) }
+        for gid in self.takenOver.prefix(Self.takenOverAtOnce) {
+            if let transaction = machine.transaction(gid), transaction.decision == nil {
+                executor.deadlineSet(gid, transaction.deadline)
+            }
+            executor.callsDue(machine.dueCalls(of: gid), of: gid)
+        }
         self.takenOver = self.takenOver.dropFirst(Self.takenOverAtOnce)
         if !self.takenOver.isEmpty { self.scheduleTurn() }
     }

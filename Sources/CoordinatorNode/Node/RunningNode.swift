@@ -19,6 +19,7 @@ import Transactions
 struct RunningNode: Sendable {
     private let loop: any EventLoop
     private let driver: NIOLoopBound<NodeDriver>
+    private let driverSlot: NIOLoopBoundBox<NodeDriver?>
     private let branch: HTTPBranch
     private let http: HTTPService<NativeAPI>
     private let logWriter: LogWriter
@@ -38,6 +39,14 @@ struct RunningNode: Sendable {
         let state = try found.openState()
         try found.load(state)
         let recovered = found
+        let archive: ArchiveReader
+        let lists: ArchiveReader
+        do {
+            archive = try ArchiveReader(path: recovered.statePath, identity: recovered.stateIdentity) { fatal("\($0)") }
+            lists = try ArchiveReader(path: recovered.statePath, identity: recovered.stateIdentity) { fatal("\($0)") }
+        } catch {
+            throw NodeError.state(error)
+        }
         // Only now, since the folder's lock says that no other process runs on it.
         let pidFile = try PidFile(folder: node.data)
         logger.info(
@@ -55,14 +64,6 @@ struct RunningNode: Sendable {
             onFull: { isFull in loop.execute { driverSlot.value?.diskFull(isFull) } },
             onFatal: { fatal("\($0)") })
         let stateWriter = StateWriter(state)
-        let archive: ArchiveReader
-        let lists: ArchiveReader
-        do {
-            archive = try ArchiveReader(path: recovered.statePath, identity: recovered.stateIdentity) { fatal("\($0)") }
-            lists = try ArchiveReader(path: recovered.statePath, identity: recovered.stateIdentity) { fatal("\($0)") }
-        } catch {
-            throw NodeError.state(error)
-        }
         let targets = configuration.targets(on: .current())
         let branch = HTTPBranch(
             eventLoop: loop,
@@ -90,6 +91,7 @@ struct RunningNode: Sendable {
             try await listening.get()
         } catch {
             await branch.shutDown()
+            logWriter.close()
             pidFile.remove()
             throw error
         }
@@ -111,7 +113,8 @@ struct RunningNode: Sendable {
             logger.info("Listening for clients", metadata: [LogKey.address: "\(node.client.host):\(port)"])
         }
         return RunningNode(
-            loop: loop, driver: driver, branch: branch, http: http, logWriter: logWriter, stateWriter: stateWriter,
+            loop: loop, driver: driver, driverSlot: driverSlot, branch: branch, http: http, logWriter: logWriter,
+            stateWriter: stateWriter,
             pidFile: pidFile, drainGrace: TimeAmount(configuration.timing.stopGrace), logger: logger)
     }
 
@@ -135,10 +138,15 @@ struct RunningNode: Sendable {
         } catch {
             self.logger.error("Stopping went wrong", metadata: [LogKey.reason: "\(error)"])
         }
-        await withCheckedContinuation { continuation in
-            self.stateWriter.sync { _ in continuation.resume() }
+        // While the state's disk has no room the sync would wait; the log replays what the state lacks.
+        if self.stateWriter.failure == nil {
+            await withCheckedContinuation { continuation in
+                self.stateWriter.sync { _ in continuation.resume() }
+            }
         }
         self.logWriter.close()
+        let slot = self.driverSlot
+        self.loop.execute { slot.value = nil }
         self.pidFile.remove()
     }
 }
