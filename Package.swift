@@ -103,6 +103,7 @@ let serviceTargets: [Target] = [
             arguments,
         ]),
     tests("PeerTransportTests", ["Locks", "PeerTransport", "Raft", "Bytes", nio, nioPosix, nioEmbedded, log]),
+    tests("CoordinatorClientTests", ["CoordinatorClient", "Locks", nio, nioPosix]),
     tests("SQLiteBarrierTests", ["SQLiteBarrier", "CoordinatorClient", "SQLite"]),
     tests(
         "CoordinatorNodeTests",

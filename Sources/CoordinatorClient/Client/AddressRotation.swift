@@ -2,7 +2,7 @@
 
 /// Which node one call asks next: the one that answered last first, then the others in turn, none before its pause is
 /// over.
-struct AddressRotation: Sendable {
+package struct AddressRotation: Sendable {
     private var notBefore: [ContinuousClock.Instant?]
     private var failures: [Int]
     private var cursor: Int
@@ -10,7 +10,7 @@ struct AddressRotation: Sendable {
     /// - Parameters:
     ///   - count: number of addresses, above 0.
     ///   - first: the address to begin with.
-    init(count: Int, first: Int) {
+    package init(count: Int, first: Int) {
         self.notBefore = Array(repeating: nil, count: count)
         self.failures = Array(repeating: 0, count: count)
         self.cursor = first % count
@@ -18,7 +18,7 @@ struct AddressRotation: Sendable {
 
     /// The next address and the instant from which it may be asked: the first in turn that needs no more pause, or else
     /// the one whose pause ends first.
-    func next(now: ContinuousClock.Instant) -> (index: Int, start: ContinuousClock.Instant) {
+    package func next(now: ContinuousClock.Instant) -> (index: Int, start: ContinuousClock.Instant) {
         var best: (index: Int, start: ContinuousClock.Instant)?
         for offset in self.notBefore.indices {
             let index = (self.cursor + offset) % self.notBefore.count
@@ -32,7 +32,7 @@ struct AddressRotation: Sendable {
     /// Puts a node at the end of the turn and gives it a pause: what it asked for, or a jittered one that doubles from
     /// failure to failure up to the longest.
     /// - Parameter jitter: drawn from 0.5 to 1.
-    mutating func failed(
+    package mutating func failed(
         _ index: Int, now: ContinuousClock.Instant, retryAfter: Duration?, shortest: Duration, longest: Duration,
         jitter: Double
     ) {
