@@ -169,6 +169,7 @@ package final class SQLiteLog {
     /// Moves the WAL's content into the database file; the next write begins the WAL anew.
     package func checkpoint() throws(StoreError) {
         let open = try self.opened()
+        open.mark.expectRestart()
         _ = try open.database.checkpoint()
         self.pagesAtCheckpoint = open.database.pagesWritten
     }

@@ -13,8 +13,8 @@ internal import Raft
 /// When it is written:
 /// 1. After a commit that opened a new generation (SQLite restarts the WAL in the first commit after a complete
 ///    checkpoint): written *and synced* before that commit is reported.
-/// 2. After every other commit: written, not synced. The page cache keeps it over the death of the process; a power
-///    loss may lose it, which takes a witness away but never makes a false one.
+/// 2. After every other commit: written (by a mapping), not synced. The page cache keeps it over the death of the
+///    process; a power loss may lose it, which takes a witness away but never makes a false one.
 /// 3. At the end of a start and at a close: written and synced.
 ///
 /// Why no crash gives a false alarm. The mark is only ever written after the sync of what it names, so at every moment,
