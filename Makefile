@@ -8,6 +8,7 @@ SHELL := bash
 RELEASE := .build-release
 DEBUG := .build-tsan
 CORE := .build-core-release
+PURE := .build-asan
 RELEASE_BIN = $(RELEASE)/release
 DEBUG_BIN = $(DEBUG)/debug
 CORE_BIN = $(CORE)/release
@@ -37,19 +38,29 @@ core: setup ## build the pure targets and the disk's tools, optimised, with plan
 demo: release ## three nodes, two banks, transfers under load, the leader killed, every outcome kept
 	@scripts/demo --bin $(RELEASE_BIN)
 
-test: debug ## run the tests
-	swift test --skip-build --disable-xctest $(DEBUG_FLAGS)
+# Targets with threads are tested under ThreadSanitizer; the pure ones have none and are tested under AddressSanitizer.
+THREAD_TESTS := RaftStoreTests StateStoreTests PeerTransportTests CoordinatorClientTests SQLiteBarrierTests \
+    LedgerServiceTests CoordinatorNodeTests clusterctlTests
+PURE_TESTS := BytesTests RaftTests TransactionsTests ClusterConfigurationTests SQLiteTests RaftStoreTests StateStoreTests \
+    SimulationTests
+comma := ,
+space := $(subst ,, )
 
-CORE_TESTS := BytesTests,RaftTests,TransactionsTests,ClusterConfigurationTests,SQLiteTests,RaftStoreTests,StateStoreTests
+test: test-threads test-pure ## run all tests
 
-asan: setup ## the tests of the pure targets and the disk under AddressSanitizer
-	VERDICT_ONLY=$(CORE_TESTS) swift test --disable-xctest --sanitize=address --scratch-path .build-asan
+test-threads: debug
+	@scripts/test $(DEBUG) thread $(THREAD_TESTS)
 
-openapi: debug ## send every example of Docs/openapi.yaml to a node, and check every answer
-	scripts/openapi-check --bin $(DEBUG_BIN)
+test-pure: setup
+	VERDICT_ONLY=$(subst $(space),$(comma),$(strip $(PURE_TESTS))) \
+	    swift build --build-tests --sanitize=address --scratch-path $(PURE)
+	@VERDICT_ONLY=$(subst $(space),$(comma),$(strip $(PURE_TESTS))) scripts/test $(PURE) address $(PURE_TESTS)
 
 simulate: core ## 2,000 random seeds of the simulated cluster, and the planted bugs
 	scripts/simulate-ci $(CORE_BIN)/simulate
+
+openapi: debug ## send every example of Docs/openapi.yaml to a node, and check every answer
+	scripts/openapi-check --bin $(DEBUG_BIN)
 
 disk-drill: core ## kill, EIO, ENOSPC at every durable step of the store, and power losses (needs root)
 	scripts/disk-drill $(CORE_BIN)/storedrill
@@ -80,4 +91,4 @@ docs: setup ## the documentation of the client kit
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test asan openapi simulate disk-drill drill bench bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate disk-drill drill bench bench-failover proof soak format docs clean
