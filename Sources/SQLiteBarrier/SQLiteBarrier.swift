@@ -21,7 +21,9 @@ public struct SQLiteBarrier: ~Copyable {
 
     /// Opens or creates the database, in WAL mode with `synchronous=FULL`, and creates the barrier's table if there is
     /// none.
-    /// - Parameter busyTimeout: milliseconds to wait for another connection's lock.
+    /// - Parameters:
+    ///   - path: the database's file.
+    ///   - busyTimeout: milliseconds to wait for another connection's lock.
     public init(path: String, busyTimeout: Int32 = 5000) throws(SQLiteBarrierError) {
         do throws(SQLiteError) {
             self.connection = try Connection(path: path, busyTimeoutMilliseconds: busyTimeout)
@@ -31,8 +33,10 @@ public struct SQLiteBarrier: ~Copyable {
     }
 
     /// Runs one branch call in a local transaction of its own.
-    /// - Parameter effect: the participant's work. It throws ``BranchFailure`` to say no. It isn't called if the
-    ///   barrier's rules already know the answer.
+    /// - Parameters:
+    ///   - call: which branch is called, and for what.
+    ///   - effect: the participant's work. It throws ``BranchFailure`` to say no. It isn't called if the barrier's
+    ///     rules already know the answer.
     /// - Returns: what to answer the coordinator: 2xx for success, 409 for failure.
     public func run(
         _ call: BranchContext, effect: (borrowing LocalTransaction) throws -> Void
@@ -59,7 +63,10 @@ public struct SQLiteBarrier: ~Copyable {
 
     /// Removes at most `limit` rows that were recorded more than so many seconds ago, oldest first. A call that comes
     /// later still is taken for a new one: keep rows for longer than any transaction may live.
-    /// - Parameter now: seconds since 1970.
+    /// - Parameters:
+    ///   - seconds: the age in seconds above which a row goes.
+    ///   - now: seconds since 1970.
+    ///   - limit: how many rows one call removes at most.
     /// - Returns: how many were removed.
     @discardableResult
     public func removeRows(

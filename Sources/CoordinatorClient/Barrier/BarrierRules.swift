@@ -54,7 +54,11 @@ public struct BarrierContradiction: Error, Hashable, Sendable, CustomStringConve
 /// answered is kept; then an operation takes effect at most once, undoing what never happened does nothing and blocks
 /// what comes late, and confirm and cancel exclude each other.
 public enum BarrierRules {
-    /// - Parameter rows: all rows of this call's (gid, branch), at most one an operation.
+    /// Says what to do with one call, from what is kept of its branch.
+    /// - Parameters:
+    ///   - operation: what the branch is called for.
+    ///   - rows: all rows of this call's (gid, branch), at most one an operation.
+    /// - Throws: ``BarrierContradiction`` if no order of calls that the coordinator makes leads to this one.
     public static func decide(
         _ operation: BranchOperation, rows: [BarrierRow]
     ) throws(BarrierContradiction) -> BarrierDecision {

@@ -10,6 +10,7 @@ extension CoordinatorClient {
     ///   - limit: 1 to 1000 in one page.
     ///   - after: the `next` of the page before.
     ///   - address: ask this node alone; else the first that answers. Pages are one node's view each.
+    ///   - patience: how long to go on trying; `nil` is the configuration's. Zero: one attempt.
     public func list(
         state: TransactionState? = nil, limit: Int = 100, after: String? = nil, at address: Address? = nil,
         patience: Duration? = nil
@@ -21,7 +22,9 @@ extension CoordinatorClient {
     }
 
     /// The cluster as one node sees it.
-    /// - Parameter address: ask this node alone; else the first that answers.
+    /// - Parameters:
+    ///   - address: ask this node alone; else the first that answers.
+    ///   - patience: how long to go on trying; `nil` is the configuration's. Zero: one attempt.
     public func cluster(
         at address: Address? = nil, patience: Duration? = nil
     ) async throws(CoordinatorClientError) -> ClusterStatus {

@@ -40,7 +40,10 @@ extension CoordinatorClient {
     }
 
     /// Registers a branch on a begun transaction. Register first, then call the participant's try.
-    /// - Parameter branch: without an id the client makes one, so that a repeated request registers one branch only.
+    /// - Parameters:
+    ///   - branch: without an id the client makes one, so that a repeated request registers one branch only.
+    ///   - gid: the begun transaction.
+    ///   - patience: how long to go on trying; `nil` is the configuration's.
     public func register(
         _ branch: BranchRequest, in gid: String, patience: Duration? = nil
     ) async throws(CoordinatorClientError) -> Transaction {
@@ -66,7 +69,11 @@ extension CoordinatorClient {
     }
 
     /// Decides abort.
-    /// - Parameter reason: for people; at most 256 bytes.
+    /// - Parameters:
+    ///   - gid: the transaction, begun or submitted.
+    ///   - reason: for people; at most 256 bytes.
+    ///   - wait: how long to wait for the outcome. Zero: the answer comes when the abort is recorded.
+    ///   - patience: how long to go on trying to have it recorded; `nil` is the configuration's.
     /// - Throws: `.alreadyDecided` if it was committed before.
     public func abort(
         _ gid: String, reason: String? = nil, wait: Duration = .zero, patience: Duration? = nil
@@ -81,7 +88,10 @@ extension CoordinatorClient {
 
     /// Reads one transaction.
     /// - Parameters:
+    ///   - gid: the transaction.
+    ///   - consistency: what the answer may be taken from.
     ///   - wait: how long to wait for the outcome, if it is not decided yet.
+    ///   - patience: how long to go on trying, the time to wait not counted; `nil` is the configuration's.
     ///   - address: ask this node alone.
     public func transaction(
         _ gid: String, consistency: ReadConsistency = .linearizable, wait: Duration = .zero, patience: Duration? = nil,
