@@ -112,13 +112,16 @@ import Testing
             #expect(result.walFrames > 0)
             try database.execute("INSERT INTO t VALUES (1)")
         }
-        let wal = try Data(contentsOf: URL(filePath: path + "-wal"))
-        #expect(wal.count > 4096)
+        // The sizes, and not the content: Foundation leaks a page when it reads an empty file.
+        func walLength() throws -> Int {
+            try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int ?? -1
+        }
+        #expect(try walLength() > 4096)
         let database = try Database(path: path)
         let kept = try database.firstInteger("SELECT count(*) FROM t")
         #expect(kept == 1)
         try database.checkpoint(.truncate)
-        #expect(try Data(contentsOf: URL(filePath: path + "-wal")).isEmpty)
+        #expect(try walLength() == 0)
     }
 
     @Test("WAL mode that cannot be entered is an error")
