@@ -40,6 +40,15 @@ import Testing
         #expect(fixture.core.summary == RoleSummary(role: .preCandidate, term: 4, leaderID: nil))
     }
 
+    @Test("The PreVotes of a round that failed don't count in the next (thesis 9.6)") func earlierRound() {
+        var fixture = Fixture(size: 5)
+        fixture.elapse()
+        fixture.stepAndSave(Self.preVote(0, for: 1, true, from: "n2"))
+        fixture.elapse()
+        fixture.stepAndSave(Self.preVote(0, for: 1, true, from: "n3"))
+        #expect(fixture.core.summary == RoleSummary(role: .preCandidate, term: 0, leaderID: nil))
+    }
+
     @Test("A higher term in an answer ends a candidacy (5.1)") func higherTerm() {
         let follower = RoleSummary(role: .follower, term: 9, leaderID: nil)
         var fixture = Fixture()
@@ -178,12 +187,54 @@ import Testing
         #expect(next.preVoteReplies.map(\.isGranted) == [false])
     }
 
+    @Test("Who won because the old leader was gone protects itself like any leader (faults 9)") func successorRefuses()
+    {
+        var fixture = Fixture(currentTerm: 1)
+        fixture.stepAndSave(.received(AppendEntries.test(term: 1), from: "n2"))
+        fixture.step(.peerDisconnected("n2", isRefused: true))
+        fixture.elapse()
+        fixture.stepAndSave(Self.preVote(1, for: 2, true, from: "n3"))
+        fixture.stepAndSave(Self.vote(2, true, from: "n3"))
+        let effects = fixture.stepAndSave(.received(.requestVote(.test(3, lastIndex: 9, lastTerm: 2)), from: "n2"))
+        #expect(effects.voteReplies == [RequestVoteReply(term: 2, isGranted: false)])
+        #expect(fixture.core.summary == RoleSummary(role: .leader, term: 2, leaderID: "n1"))
+    }
+
+    @Test("While the old leader's process is gone, the next attempt comes soon") func soonAgain() {
+        var fixture = Fixture(currentTerm: 1)
+        fixture.stepAndSave(.received(AppendEntries.test(term: 1), from: "n2"))
+        fixture.step(.peerDisconnected("n2", isRefused: true))
+        for _ in 0..<5 {
+            #expect(!fixture.elapse().messages().isEmpty)
+            #expect(fixture.core.nextDeadline.nanoseconds(since: fixture.now) <= 75 * Fixture.millisecond)
+        }
+    }
+
     // MARK: Stepping down
+
+    @Test("A leader whose disk fills up refuses the reads that wait (faults 43)") func fullDiskRefusesReads() {
+        var fixture = Fixture()
+        fixture.elect()
+        fixture.acknowledge(1, from: "n2")
+        fixture.stepAndSave(.read(ReadID(rawValue: 1)))
+        let effects = fixture.step(.diskFull(true))
+        #expect(effects.contains(.readRefused(ReadID(rawValue: 1), leaderID: nil)))
+    }
+
+    @Test("The driver is told of a new leader and a new term, the role being the same") func newLeaderIsTold() {
+        var fixture = Fixture(currentTerm: 1)
+        fixture.step()
+        let heard = fixture.stepAndSave(.received(AppendEntries.test(term: 1), from: "n2"))
+        #expect(heard.contains(.roleChanged(RoleSummary(role: .follower, term: 1, leaderID: "n2"))))
+        let next = fixture.stepAndSave(.received(AppendEntries.test(term: 2), from: "n3"))
+        #expect(next.contains(.roleChanged(RoleSummary(role: .follower, term: 2, leaderID: "n3"))))
+    }
 
     @Test("A leader that lost its majority votes for another one at once (faults 10)") func deposedLeaderVotes() {
         var fixture = Fixture()
         fixture.elect()
-        while fixture.core.summary.role == .leader { fixture.elapse() }
+        for _ in 0..<100 where fixture.core.summary.role == .leader { fixture.elapse() }
+        #expect(fixture.core.summary.role == .follower)
         let effects = fixture.stepAndSave(.received(.preVote(.test(2, lastIndex: 1, lastTerm: 1)), from: "n3"))
         #expect(effects.preVoteReplies.map(\.isGranted) == [true])
     }
@@ -195,7 +246,7 @@ import Testing
         fixture.stepAndSave(.read(ReadID(rawValue: 1)))
         fixture.stepAndSave(.read(ReadID(rawValue: 2)))
         var effects: [RaftEffect] = []
-        while fixture.core.summary.role == .leader { effects += fixture.elapse() }
+        for _ in 0..<100 where fixture.core.summary.role == .leader { effects += fixture.elapse() }
         #expect(effects.contains(.readRefused(ReadID(rawValue: 1), leaderID: nil)))
         #expect(effects.contains(.readRefused(ReadID(rawValue: 2), leaderID: nil)))
     }

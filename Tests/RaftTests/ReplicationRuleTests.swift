@@ -21,6 +21,16 @@ import Testing
         #expect(fixture.save().preVoteReplies.map(\.term) == [2])
     }
 
+    @Test("Nor does an answer of the very turn that brought the term (faults 1)") func sameTurn() {
+        var fixture = Fixture(currentTerm: 1)
+        let effects = fixture.step(
+            .received(AppendEntries.test(term: 2, [.test(1, term: 2)]), from: "n2"),
+            .received(AppendEntries.test(term: 2, after: 1, of: 2), from: "n2"),
+            .received(.preVote(.test(9)), from: "n3"))
+        #expect(effects.messages().isEmpty)
+        #expect(fixture.save().messages(to: "n3").count == 1)
+    }
+
     @Test("A refusal doesn't name a term that isn't on disk (faults 1)") func staleTermWaits() {
         var fixture = Fixture(currentTerm: 1)
         fixture.step(.received(AppendEntries.test(term: 5), from: "n2"))
@@ -160,6 +170,14 @@ import Testing
         #expect(!elected.contains(.leaderEstablished(term: 2)))
         #expect(fixture.acknowledge(2, from: "n2").contains(.leaderEstablished(term: 2)))
         #expect(!fixture.acknowledge(2, from: "n3").contains(.leaderEstablished(term: 2)))
+    }
+
+    @Test("A proposal is told where its first entry stands (faults 28)") func firstOfProposal() {
+        var fixture = Fixture()
+        fixture.elect()
+        let effects = fixture.step(Self.propose(1, count: 2), Self.propose(2, count: 3))
+        #expect(effects.contains(.proposalAppended(ProposalID(rawValue: 1), first: 2, term: 1)))
+        #expect(effects.contains(.proposalAppended(ProposalID(rawValue: 2), first: 4, term: 1)))
     }
 
     // MARK: nextIndex
