@@ -226,7 +226,8 @@ import Testing
         var fixture = Fixture()
         fixture.elect()
         let elected = fixture.now
-        while fixture.core.summary.role == .leader { fixture.elapse() }
+        for _ in 0..<100 where fixture.core.summary.role == .leader { fixture.elapse() }
+        #expect(fixture.core.summary.role == .follower)
         #expect(fixture.now.nanoseconds(since: elected) <= 331 * Fixture.millisecond)
         #expect(fixture.core.currentTerm == 1)
     }
