@@ -31,7 +31,7 @@ package protocol Coordinator: Sendable {
     /// This node alone. Never waits for another node or for the disk.
     func nodeStatus() -> NodeStatus
 
-    /// Whether this node knows a leader and has applied everything up to its commit index.
+    /// Whether this node knows a leader, has room on its disk, and has applied everything up to its commit index.
     var isReady: Bool { get }
 }
 

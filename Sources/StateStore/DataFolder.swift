@@ -28,6 +28,18 @@ enum DataFolder {
     /// Bytes of the smallest page that SQLite knows.
     private static let shortestDatabase = 512
 
+    /// Gives a database another name, with the files that SQLite keeps beside it, and syncs the folder. What has that name
+    /// is replaced.
+    static func rename(_ path: String, to newPath: String) throws(StateStoreError) {
+        for suffix in ["-wal", "-shm", ""] {
+            unlink(newPath + suffix)
+            guard systemRename(path + suffix, newPath + suffix) == 0 || errno == ENOENT else {
+                throw Self.failure(path + suffix, "rename")
+            }
+        }
+        try Self.syncFolder(of: path)
+    }
+
     /// Syncs the folder that the file is in, so that its entry survives a power loss.
     static func syncFolder(of path: String) throws(StateStoreError) {
         let folder: String
@@ -46,3 +58,6 @@ enum DataFolder {
         .cannotOpen(path: path, reason: "\(action): \(String(cString: strerror(errno)))")
     }
 }
+
+/// The C library's, which a static method of the same name would hide.
+private func systemRename(_ path: String, _ newPath: String) -> Int32 { rename(path, newPath) }

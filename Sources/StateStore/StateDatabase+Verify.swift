@@ -36,6 +36,11 @@ extension StateDatabase {
         }
     }
 
+    /// Takes a damaged file out of the way, as `<path>.damaged`, so that the log can fill a new one. It must not be open.
+    package static func setAside(path: String) throws(StateStoreError) {
+        try DataFolder.rename(path, to: path + ".damaged")
+    }
+
     private func verifyPages() throws(StateStoreError) {
         let answer: String?
         do {

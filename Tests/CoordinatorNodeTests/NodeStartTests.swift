@@ -73,6 +73,34 @@ import Testing
         }
     }
 
+    @Test("Damaged applied state is set aside and filled anew from the log") func stateRot() async throws {
+        try await Participant.run { _ in
+            .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        } _: { _, port in
+            try await NodeTestCluster.run(nodes: 1) { cluster in
+                let path = cluster.configuration.nodes[0].data + "/state.db"
+                let body = """
+                    {"gid": "kept", "protocol": "saga", "wait_ms": 20000, "branches": [
+                      {"action": "http://127.0.0.1:\(port)/do", "compensate": "http://127.0.0.1:\(port)/undo"}]}
+                    """
+                try cluster.startAll()
+                _ = try await cluster.leader()
+                let answer = await cluster.ask("n1", "POST", "/v1/transactions", body)
+                #expect(answer?.field("outcome") == "committed")
+                await cluster.stop("n1")
+                var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+                for offset in stride(from: 4096 + 100, to: bytes.count, by: 7) { bytes[offset] ^= 0x10 }
+                try bytes.write(to: URL(fileURLWithPath: path))
+                try cluster.start("n1")
+                _ = try await cluster.leader()
+                let read = await cluster.ask("n1", "GET", "/v1/transactions/kept")
+                #expect(read?.field("outcome") == "committed")
+                #expect(read?.field("decided_at") == answer?.field("decided_at"))
+                #expect(FileManager.default.fileExists(atPath: path + ".damaged"))
+            }
+        }
+    }
+
     @Test("A port that another process has") func portInUse() async throws {
         try await Participant.run { _ in
             .silence

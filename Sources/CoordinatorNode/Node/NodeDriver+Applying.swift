@@ -66,6 +66,8 @@ extension NodeDriver {
 
     /// Hands applied state to the disk now and then; the log replays what is younger.
     func checkpointIfDue() {
+        // The room that the log's reserve gives is for terms and votes.
+        guard !self.isDiskFull else { return }
         if self.applier.isCheckpointUrgent { self.applier.prepareCheckpoint() }
         let bound = NIOLoopBound(self, eventLoop: self.loop)
         let loop = self.loop

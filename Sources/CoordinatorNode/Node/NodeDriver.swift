@@ -33,6 +33,8 @@ final class NodeDriver {
     var isExecuting = false
     /// What this leader found live at its start and hasn't yet handed to the executor.
     private var takenOver = ArraySlice<Gid>()
+    /// The log's disk has no room.
+    var isDiskFull = false
     /// Clients' requests are refused: the node is about to stop.
     var isDraining = false
     var isStopping = false
@@ -171,6 +173,8 @@ final class NodeDriver {
             level: isFull ? .error : .info,
             isFull
                 ? "The log's disk is full: this node can't lead until there is room" : "The log's disk has room again")
+        self.isDiskFull = isFull
+        self.vitals.isDiskFull = isFull
         self.add(.diskFull(isFull))
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterConfiguration
+import Logging
 import PeerTransport
 import Raft
 import RaftStore
@@ -53,16 +54,41 @@ struct RecoveredNode: Sendable {
         }
     }
 
-    func openState() throws(NodeError) -> sending StateDatabase {
+    /// Opens the applied state and reads all of it: rot in an index would make a finished transaction look unknown.
+    ///
+    /// Everything in the file came from the log. So a damaged one is set aside and filled anew from there, as long as the
+    /// log is whole.
+    mutating func recoverState(logger: Logger) throws(NodeError) -> sending StateDatabase {
         do {
-            return try StateDatabase.open(path: self.statePath, identity: self.stateIdentity)
+            return try self.openState()
+        } catch {
+            guard case .state(let reason) = error, case .rot = reason, self.log.base == .zero else { throw error }
+            logger.error(
+                "The applied state is damaged: it is set aside and filled anew from the log",
+                metadata: [LogKey.path: "\(self.statePath)", LogKey.reason: "\(reason)"])
+        }
+        do {
+            try StateDatabase.setAside(path: self.statePath)
         } catch {
             throw .state(error)
         }
+        return try self.openState()
+    }
+
+    private mutating func openState() throws(NodeError) -> sending StateDatabase {
+        let database: StateDatabase
+        do {
+            database = try StateDatabase.open(path: self.statePath, identity: self.stateIdentity)
+            try database.verify()
+        } catch {
+            throw .state(error)
+        }
+        try self.load(database)
+        return database
     }
 
     /// Takes what the applied state holds, and checks that it came from this very log.
-    mutating func load(_ database: StateDatabase) throws(NodeError) {
+    private mutating func load(_ database: StateDatabase) throws(NodeError) {
         let state: RecoveredState
         do {
             state = try database.load()

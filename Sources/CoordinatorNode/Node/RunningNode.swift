@@ -36,8 +36,7 @@ struct RunningNode: Sendable {
     ) async throws -> RunningNode {
         let log = try RecoveredNode.openLog(of: node, in: configuration)
         var found = try RecoveredNode(log: log, of: node, in: configuration)
-        let state = try found.openState()
-        try found.load(state)
+        let state = try found.recoverState(logger: logger)
         let recovered = found
         let archive: ArchiveReader
         let lists: ArchiveReader

@@ -15,6 +15,8 @@ struct Vitals: Sendable {
     var lastIndex: UInt64 = 0
     var durableIndex: UInt64 = 0
     var liveTransactions = 0
+    /// The log's disk has no room. Only the node itself knows.
+    var isDiskFull = false
     /// Since when the node has had its role, in milliseconds since 1970.
     var since: UInt64 = 0
     /// What the leader knows of the others' disks; empty on other nodes.

@@ -172,7 +172,8 @@ extension NativeAPI {
     func ready() throws(Problem) -> Answer {
         guard self.coordinator.isReady else {
             throw Problem(
-                .notReady, "This node knows no leader, or has not yet applied all that is committed.",
+                .notReady,
+                "This node knows no leader, has no room on its disk, or has not yet applied all that is committed.",
                 retryAfter: .seconds(1))
         }
         return Answer(NativeAnswers.health("ready", self.coordinator.nodeStatus()))
