@@ -62,4 +62,22 @@ struct ClusterViewTests {
             nodes: try Self.nodes(), answers: ["n1": try Self.status("n9", "leader", term: 1, last: 1)])
         #expect(view.rows[0].problem == "node n9 answers at 127.0.0.1:11")
     }
+
+    @Test("A node of another cluster than its folder's is none of ours, though it leads")
+    func otherCluster() throws {
+        let view = ClusterView(
+            nodes: try Self.nodes(),
+            answers: [
+                "n1": try Self.status("n1", "leader", term: 9, last: 1),
+                "n2": try Self.status("n2", "follower", term: 2, last: 1),
+            ],
+            clusterIDs: ["n1": "ff", "n2": "00"])
+        #expect(view.leader == nil)
+        #expect(view.term == 2)
+        #expect(view.rows[0].role == "down")
+        #expect(
+            view.rows[0].problem
+                == "at 127.0.0.1:11 answers node n1 of another cluster, 00; the data folder is of cluster ff")
+        #expect(view.rows[1].problem == nil)
+    }
 }

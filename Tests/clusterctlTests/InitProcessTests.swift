@@ -55,7 +55,7 @@ struct InitProcessTests {
             ["start", "--config", cluster.path], environment: ["VERDICT_VERDICTD": program])
         #expect(result.code == 70)
         #expect(result.errors.contains("node n1 ended at its start with exit code 3"), "\(result.errors)")
-        #expect(result.errors.contains("  node n1 of \(cluster.path)\n  trouble"))
+        #expect(result.errors.contains("    node n1 of \(cluster.path)\n    trouble"))
         #expect(cluster.folder.exists("data/n1/raft.db"))
     }
 
@@ -69,15 +69,46 @@ struct InitProcessTests {
         #expect(try result.json("error")?.contains("nowhere") == true)
     }
 
-    @Test("start doesn't make a folder for a node that has lost its own")
+    @Test("start makes no folder for a node that has lost its own, and starts the others")
     func startLost() async throws {
         let cluster = try SampleCluster()
         #expect(try await Program.clusterctl(["init", "--config", cluster.path]).code == 0)
         try FileManager.default.removeItem(atPath: cluster.folder.path + "/data/n3")
-        let result = try await Program.clusterctl(["start", "--config", cluster.path])
+        let program = try cluster.folder.write("bin/verdictd", "#!/bin/sh\necho \"I am $4\"\nexit 3\n", mode: 0o755)
+        let result = try await Program.clusterctl(
+            ["start", "--config", cluster.path], environment: ["VERDICT_VERDICTD": program])
         #expect(result.code == 70)
+        #expect(result.output.contains("Started node n1") && result.output.contains("Started node n2"))
+        #expect(result.errors.contains("clusterctl: not started: n3, "), "\(result.errors)")
         #expect(result.errors.contains("there is no node in the data folder of n3"))
+        #expect(result.errors.contains("I am n1") && result.errors.contains("I am n2"))
         #expect(!cluster.folder.exists("data/n3"))
+    }
+
+    @Test("start and status don't take another cluster on the same addresses for their own")
+    func otherCluster() async throws {
+        let server = try await CannedServer(
+            """
+            {"cluster_id": "00", "node": "n1", "pid": 7, "role": "leader", "term": 3, "commit_index": 5,
+             "applied_index": 4, "last_index": 5, "durable_index": 5, "live_transactions": 2,
+             "since": "2026-01-31T00:00:00.000Z", "started_at": "2026-01-31T00:00:00.000Z", "version": "1"}
+            """)
+        let cluster = try SampleCluster(nodes: 1, clientPort: server.port)
+        // It stays until somebody writes into the pipe.
+        let program = try cluster.folder.write(
+            "bin/verdictd", "#!/bin/sh\nmkfifo $0.pipe\nread line < $0.pipe\n", mode: 0o755)
+        let result = try await Program.clusterctl(
+            ["start", "--config", cluster.path, "--timeout", "300ms"], environment: ["VERDICT_VERDICTD": program])
+        let pid = result.output.split(separator: " ").last.flatMap { Int32($0.prefix { $0.isNumber }) }
+        kill(try #require(pid), SIGKILL)
+        #expect(result.code == 69, "\(result.output)")
+        #expect(result.errors.contains("answers node n1 of another cluster, 00"), "\(result.errors)")
+        #expect(!result.output.contains("serves"))
+
+        let status = try await Program.clusterctl(["status", "--config", cluster.path])
+        #expect(status.code == 69, "\(status.output)")
+        #expect(status.errors.contains("answers node n1 of another cluster, 00"), "\(status.errors)")
+        try await server.stop()
     }
 
     @Test("stop ends the process of the pid file, and kills one that doesn't listen only if told to")

@@ -48,22 +48,44 @@ package struct ClusterView: Sendable {
             for await (id, answer) in group { answers[id] = answer }
             return answers
         }
-        self.init(nodes: nodes, answers: answers)
+        // The folder of a node that answers is locked by it, so that nothing but its first lines is looked at.
+        var clusterIDs: [String: String] = [:]
+        for node in context.localNodes {
+            guard case .success? = answers[node.id] else { continue }
+            clusterIDs[node.id] = NodeFolder.clusterID(of: node)
+        }
+        self.init(nodes: nodes, answers: answers, clusterIDs: clusterIDs)
     }
 
-    package init(nodes: [ClusterConfiguration.Node], answers: [String: Result<NodeStatus, CoordinatorClientError>]) {
-        let heard = nodes.compactMap { try? answers[$0.id]?.get() }
+    /// - Parameter clusterIDs: for each node whose data folder is at hand, the cluster that this belongs to. Whoever
+    ///   answers for a node with another one isn't it.
+    package init(
+        nodes: [ClusterConfiguration.Node], answers: [String: Result<NodeStatus, CoordinatorClientError>],
+        clusterIDs: [String: String] = [:]
+    ) {
+        let heard = nodes.compactMap { node -> NodeStatus? in
+            guard let status = try? answers[node.id]?.get() else { return nil }
+            return status.clusterID == clusterIDs[node.id] ?? status.clusterID ? status : nil
+        }
         let leader = heard.filter { $0.role == .leader }.max { $0.term < $1.term }
         self.clusterID = heard.first?.clusterID
         self.leader = leader?.node
         self.term = heard.map(\.term).max()
-        self.rows = nodes.map { Self.row(of: $0, answers[$0.id], leader: leader) }
+        self.rows = nodes.map { Self.row(of: $0, answers[$0.id], leader: leader, clusterID: clusterIDs[$0.id]) }
     }
 
     private static func row(
-        of node: ClusterConfiguration.Node, _ answer: Result<NodeStatus, CoordinatorClientError>?, leader: NodeStatus?
+        of node: ClusterConfiguration.Node, _ answer: Result<NodeStatus, CoordinatorClientError>?, leader: NodeStatus?,
+        clusterID: String?
     ) -> Row {
         switch answer {
+        case .success(let status) where status.clusterID != clusterID ?? status.clusterID:
+            return Self.down(
+                node,
+                """
+                at \(node.client) answers node \(status.node) of another cluster, \(status.clusterID); the data folder \
+                is of cluster \(clusterID ?? "")
+                """)
         case .success(let status):
             let problem = status.node == node.id ? nil : "node \(status.node) answers at \(node.client)"
             // A leader that was deposed and hasn't heard of it leads nobody.

@@ -11,4 +11,10 @@ enum NodeFolder {
         guard !exists(DataFolder.Names.unfinished) else { return false }
         return exists(DataFolder.Names.database) || exists(DataFolder.Names.mark)
     }
+
+    /// The id of the cluster whose node the folder holds; `nil` if the folder doesn't tell.
+    static func clusterID(of node: ClusterConfiguration.Node) -> String? {
+        guard case .initialised(let identity, _, _)? = try? DataFolder.inspect(path: node.data) else { return nil }
+        return identity.clusterID.hex
+    }
 }

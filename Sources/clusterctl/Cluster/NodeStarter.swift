@@ -18,9 +18,33 @@ struct NodeStarter: Sendable {
         case serving(leader: String, term: UInt64, after: Duration)
         /// The nodes answer, and too few are known to run for a leader.
         case tooFew(running: Int)
+        /// A node doesn't answer, or none leads, or another cluster answers.
+        case notServing(CommandFailure)
+    }
+
+    /// A node that doesn't run, and why.
+    struct Failed: Sendable, Encodable {
+        let node: String
+        let problem: String
+    }
+
+    /// What came of a start.
+    struct Result: Sendable {
+        let outcome: Outcome
+        /// The started processes that have ended.
+        let failed: [Failed]
+    }
+
+    /// Who answers at a node's address.
+    private enum Answer: Hashable {
+        case own
+        case nobody
+        case other(String)
     }
 
     let context: ClusterContext
+    /// The cluster that the folders of this machine belong to, if they tell.
+    let clusterID: String?
 
     /// The program that runs a node: what VERDICT_VERDICTD names, else `verdictd` beside this program.
     static func executable(environment: [String: String]) throws(CommandFailure) -> String {
@@ -36,85 +60,127 @@ struct NodeStarter: Sendable {
         return String(cString: resolved)
     }
 
-    func start(_ nodes: [ClusterConfiguration.Node]) throws(CommandFailure) -> [Started] {
+    /// Starts every node that can be started.
+    func start(_ nodes: [ClusterConfiguration.Node]) throws(CommandFailure) -> (started: [Started], failed: [Failed]) {
+        guard !nodes.isEmpty else { return ([], []) }
         let executable = try Self.executable(environment: self.context.environment)
         var started: [Started] = []
+        var failed: [Failed] = []
         for node in nodes {
-            let arguments =
-                ["--config", self.context.path, "--node", node.id]
-                + self.context.settings.flatMap { ["--set", $0] }
-            do throws(StoreError) {
-                try Folders.makeParents(of: node.log)
+            do throws(CommandFailure) {
+                started.append(try self.start(node, executable))
             } catch {
-                throw CommandFailure(.failure, "node \(node.id) has no place for its log: \(error.description)")
+                failed.append(Failed(node: node.id, problem: error.message))
             }
-            let logStart = LogTail.end(of: node.log)
-            let child = try ChildProcess(
-                executable: executable, arguments: arguments, environment: self.context.environment, log: node.log)
-            started.append(Started(node: node, child: child, logStart: logStart))
         }
-        return started
+        return (started, failed)
     }
 
-    /// Waits until every started node answers and a leader serves.
-    /// - Parameter expected: nodes that may be running all told; under a majority no leader is waited for.
-    func wait(
-        for started: [Started], expected: Int, atMost patience: Duration
-    ) async throws(CommandFailure) -> Outcome {
+    private func start(_ node: ClusterConfiguration.Node, _ executable: String) throws(CommandFailure) -> Started {
+        let arguments =
+            ["--config", self.context.path, "--node", node.id] + self.context.settings.flatMap { ["--set", $0] }
+        do throws(StoreError) {
+            try Folders.makeParents(of: node.log)
+        } catch {
+            throw CommandFailure(.failure, "node \(node.id) has no place for its log: \(error.description)")
+        }
+        let logStart = LogTail.end(of: node.log)
+        let child = try ChildProcess(
+            executable: executable, arguments: arguments, environment: self.context.environment, log: node.log)
+        return Started(node: node, child: child, logStart: logStart)
+    }
+
+    /// Waits until every started process that still runs answers and a leader of its cluster serves.
+    /// - Parameter others: nodes that may be running beside those; under a majority no leader is waited for.
+    func wait(for started: [Started], others: Int, atMost patience: Duration) async throws(CommandFailure) -> Result {
         let begin = ContinuousClock.now
         let deadline = begin + patience
-        return try await self.context.withClient(attemptTimeout: .seconds(1)) { client throws(CommandFailure) in
-            var waiting = started
-            while !waiting.isEmpty {
-                try Self.check(started)
-                var silent: [Started] = []
-                for one in waiting where await !Self.answers(one, client) { silent.append(one) }
-                waiting = silent
-                guard !waiting.isEmpty else { break }
-                guard ContinuousClock.now < deadline else { throw Self.late(waiting, patience) }
+        return try await self.context.withClient(attemptTimeout: .seconds(1)) { client in
+            var running = started
+            var failed: [Failed] = []
+            func result(_ outcome: Outcome) -> Result { Result(outcome: outcome, failed: failed) }
+            var waiting = started.map(\.node.id)
+            while true {
+                failed += Self.removeEnded(from: &running)
+                var answers: [(one: Started, answer: Answer)] = []
+                for one in running where waiting.contains(one.node.id) {
+                    answers.append((one, await self.answer(one, client)))
+                }
+                let missing = answers.filter { $0.answer != .own }
+                waiting = missing.map(\.one.node.id)
+                guard !missing.isEmpty else { break }
+                guard ContinuousClock.now < deadline else { return result(.notServing(Self.late(missing, patience))) }
                 try? await Task.sleep(for: .milliseconds(20))
             }
-            guard expected >= self.context.majority else { return .tooFew(running: expected) }
             while true {
-                try Self.check(started)
-                let left = ContinuousClock.now.duration(to: deadline)
-                guard left > .zero else { throw self.leaderless(patience) }
-                let served = await ServingLeader.wait(client, atMost: min(left, .milliseconds(500)))
-                if let served, let leader = served.status.leader {
-                    return .serving(leader: leader, term: served.status.term, after: begin.duration(to: served.at))
+                failed += Self.removeEnded(from: &running)
+                guard running.count + others >= self.context.majority else {
+                    return result(.tooFew(running: running.count + others))
                 }
+                let left = ContinuousClock.now.duration(to: deadline)
+                guard left > .zero else { return result(.notServing(self.leaderless(patience))) }
+                guard let served = await ServingLeader.wait(client, atMost: min(left, .milliseconds(500))),
+                    let leader = served.status.leader
+                else { continue }
+                if let clusterID, clusterID != served.status.clusterID {
+                    return result(.notServing(self.foreign(served.status.clusterID, clusterID)))
+                }
+                let count = failed.count
+                failed += Self.removeEnded(from: &running)
+                guard failed.count == count else { continue }
+                return result(
+                    .serving(leader: leader, term: served.status.term, after: begin.duration(to: served.at)))
             }
         }
     }
 
-    private static func answers(_ one: Started, _ client: CoordinatorClient) async -> Bool {
+    /// Only the process that was started counts: any other may hold the node's address.
+    private func answer(_ one: Started, _ client: CoordinatorClient) async -> Answer {
         let status = try? await client.node(at: ClusterContext.address(of: one.node), patience: .zero)
-        return status?.node == one.node.id
+        guard let status else { return .nobody }
+        guard self.clusterID == nil || status.clusterID == self.clusterID else {
+            return .other("node \(status.node) of another cluster, \(status.clusterID)")
+        }
+        guard status.node == one.node.id, status.pid == one.child.pid else {
+            return .other("node \(status.node) as process \(status.pid)")
+        }
+        return .own
     }
 
-    /// Looks whether one of the new processes has ended.
-    private static func check(_ started: [Started]) throws(CommandFailure) {
-        for one in started {
-            guard let ending = one.child.ending() else { continue }
+    /// Takes out the processes that have ended.
+    private static func removeEnded(from running: inout [Started]) -> [Failed] {
+        var failed: [Failed] = []
+        running.removeAll { one in
+            guard let ending = one.child.ending() else { return false }
             let lines = LogTail.lines(of: one.node.log, behind: one.logStart, count: 10)
             let words = lines.isEmpty ? ["(it said nothing)"] : lines.map(LogTail.readable)
-            let others = started.count > 1 ? "\nThe other nodes go on." : ""
-            throw CommandFailure(
-                .failure,
-                """
+            let text = """
                 node \(one.node.id) ended at its start with \(ending); the end of its log \(one.node.log):
-                \(words.map { "  " + $0 }.joined(separator: "\n"))\(others)
-                """)
+                \(words.map { "  " + $0 }.joined(separator: "\n"))
+                """
+            failed.append(Failed(node: one.node.id, problem: text))
+            return true
         }
+        return failed
     }
 
-    private static func late(_ silent: [Started], _ patience: Duration) -> CommandFailure {
-        let names = silent.map { "\($0.node.id) (log \($0.node.log))" }.joined(separator: ", ")
-        return CommandFailure(.noCluster, "no answer in \(patience.shortText) from \(names)")
+    private static func late(_ missing: [(one: Started, answer: Answer)], _ patience: Duration) -> CommandFailure {
+        let names = missing.map { one, answer in
+            guard case .other(let who) = answer else { return "\(one.node.id) (log \(one.node.log))" }
+            return "\(one.node.id), process \(one.child.pid) (at \(one.node.client) answers \(who))"
+        }
+        return CommandFailure(
+            .noCluster, "no answer in \(patience.shortText) from \(names.joined(separator: ", "))")
     }
 
     private func leaderless(_ patience: Duration) -> CommandFailure {
         CommandFailure(
             .noCluster, "the nodes answer, but none of them has become leader in \(patience.shortText); see their logs")
+    }
+
+    private func foreign(_ other: String, _ own: String) -> CommandFailure {
+        CommandFailure(
+            .failure,
+            "at the addresses of \(self.context.path) answers cluster \(other); the data folders are of \(own)")
     }
 }

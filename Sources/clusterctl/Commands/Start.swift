@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import ClusterConfiguration
+import Raft
+import RaftStore
 
 /// Starts nodes of this machine in the background.
 struct Start: ClusterCommand {
@@ -9,7 +11,8 @@ struct Start: ClusterCommand {
         abstract: "Start the nodes of this machine in the background and wait until a leader serves.",
         discussion: """
             Runs init itself when every node of the file is on this machine and none has a folder yet. Nodes that run are
-            left alone. The program is the verdictd beside clusterctl, or the one that VERDICT_VERDICTD names.
+            left alone. A node that can't be started keeps none of the others from it: the command goes on with them and
+            ends with 70 and a list of those that don't run. The program is the verdictd beside clusterctl, or the one that VERDICT_VERDICTD names.
 
             EXAMPLES
               clusterctl start
@@ -39,6 +42,7 @@ struct Start: ClusterCommand {
         let leader: String?
         let term: UInt64?
         let waitedMilliseconds: Double?
+        let failed: [NodeStarter.Failed]
     }
 
     func run() async throws {
@@ -46,7 +50,7 @@ struct Start: ClusterCommand {
         let context = try ClusterContext(self.common)
         for warning in context.configuration.warnings { output.note("Note: \(warning).") }
         let wanted = try context.localNodes(named: self.node)
-        try self.initialise(wanted, context)
+        var failed = try self.initialise(wanted, context)
 
         let running = Dictionary(
             uniqueKeysWithValues: wanted.compactMap { node in context.process(of: node).pid.map { (node.id, $0) } })
@@ -54,47 +58,70 @@ struct Start: ClusterCommand {
             guard let pid = running[node.id] else { continue }
             output.line("Node \(node.id) runs already as process \(pid).")
         }
-        let starter = NodeStarter(context: context)
-        let started = try starter.start(wanted.filter { running[$0.id] == nil })
+        let lost = Set(failed.map(\.node))
+        let startable = wanted.filter { running[$0.id] == nil && !lost.contains($0.id) }
+        let starter = NodeStarter(context: context, clusterID: Self.clusterID(wanted, context))
+        let (started, unstarted) = try starter.start(startable)
+        failed += unstarted
         for one in started { output.line("Started node \(one.node.id) as process \(one.child.pid).") }
 
-        let outcome = try await starter.wait(
-            for: started, expected: self.expected(started, context), atMost: self.timeout.duration)
+        let result = try await starter.wait(
+            for: started, others: Self.others(wanted, running: running.count, context), atMost: self.timeout.duration)
+        failed += result.failed
+        let dead = Set(failed.map(\.node))
         let pids = running.merging(started.map { ($0.node.id, $0.child.pid) }, uniquingKeysWith: { $1 })
-        try self.report(outcome, pids: pids, new: Set(started.map(\.node.id)), wanted, context)
+            .filter { !dead.contains($0.key) }
+        try self.report(
+            result.outcome, pids: pids, new: Set(started.map(\.node.id)), failed, wanted, context)
     }
 
-    private func initialise(_ wanted: [ClusterConfiguration.Node], _ context: ClusterContext) throws(CommandFailure) {
+    /// Makes a new cluster if that is what is asked for.
+    /// - Returns: the nodes that have no folder and must not be given one.
+    private func initialise(
+        _ wanted: [ClusterConfiguration.Node], _ context: ClusterContext
+    ) throws(CommandFailure) -> [NodeStarter.Failed] {
         let missing = wanted.filter { !NodeFolder.isInitialised($0) }
-        guard !missing.isEmpty else { return }
+        guard !missing.isEmpty else { return [] }
         let local = context.localNodes
         guard local.count == context.configuration.nodes.count, !local.contains(where: NodeFolder.isInitialised) else {
-            let folders = missing.map { "\($0.id) (\($0.data))" }.joined(separator: ", ")
-            throw CommandFailure(
-                .failure,
-                """
-                there is no node in the data folder of \(folders), while other nodes of the cluster have theirs or run on \
-                other machines. A new cluster begins with clusterctl init; a node that has lost its folder must not start \
-                with an empty one
-                """)
+            return missing.map { node in
+                NodeStarter.Failed(
+                    node: node.id,
+                    problem: """
+                        there is no node in the data folder of \(node.id) (\(node.data)), while other nodes of the cluster \
+                        have theirs or run on other machines. A new cluster begins with clusterctl init; a node that has \
+                        lost its folder must not start with an empty one
+                        """)
+            }
         }
         let report = try Initialiser(context).run()
         self.common.output.line("Initialised a new cluster, \(report.clusterID).")
+        return []
     }
 
-    /// Nodes that may be running: those of this machine that do, and all that nobody here can see.
-    private func expected(_ started: [NodeStarter.Started], _ context: ClusterContext) -> Int {
-        let new = Set(started.map(\.node.id))
-        return context.configuration.nodes.count { node in
-            new.contains(node.id) || !context.configuration.isLocal(node, on: context.machine)
-                || context.process(of: node).pid != nil
-        }
+    /// The cluster that the nodes belong to, by the file or by their folders.
+    private static func clusterID(_ nodes: [ClusterConfiguration.Node], _ context: ClusterContext) -> String? {
+        if let id = context.configuration.cluster.id { return ClusterID(high: id.high, low: id.low).hex }
+        return nodes.lazy.compactMap(NodeFolder.clusterID).first
+    }
+
+    /// Nodes beside the wanted ones that may be running: those of this machine that do, and all that nobody here can see.
+    private static func others(
+        _ wanted: [ClusterConfiguration.Node], running: Int, _ context: ClusterContext
+    ) -> Int {
+        running
+            + context.configuration.nodes.count { node in
+                guard !wanted.contains(node) else { return false }
+                return !context.configuration.isLocal(node, on: context.machine) || context.process(of: node).pid != nil
+            }
     }
 
     private func report(
-        _ outcome: NodeStarter.Outcome, pids: [String: Int32], new: Set<String>, _ nodes: [ClusterConfiguration.Node],
-        _ context: ClusterContext
-    ) throws(CommandFailure) {
+        _ outcome: NodeStarter.Outcome, pids: [String: Int32], new: Set<String>,
+        _ failed: [NodeStarter.Failed], _ nodes: [ClusterConfiguration.Node], _ context: ClusterContext
+    ) throws {
+        let list = failed.map { "  " + $0.problem.replacing("\n", with: "\n  ") }.joined(separator: "\n")
+        let problems = "not started: \(failed.map(\.node).joined(separator: ", "))\n\(list)"
         var leader: (id: String, term: UInt64, after: Duration)?
         let sentence: String
         switch outcome {
@@ -106,6 +133,9 @@ struct Start: ClusterCommand {
                 There is no leader yet: \(running) of \(context.configuration.nodes.count) nodes run, \
                 and \(context.majority) are needed.
                 """
+        case .notServing(let failure):
+            guard !failed.isEmpty else { throw failure }
+            throw CommandFailure(.failure, "\(failure.message)\n\(problems)")
         }
         var table = Table(.text("NODE"), .number("PID"), .text("CLIENTS"), .text("DATA"), .text("LOG"))
         for node in nodes {
@@ -116,7 +146,11 @@ struct Start: ClusterCommand {
                 Report.Node(
                     node: node.id, pid: pids[node.id] ?? 0, isNew: new.contains(node.id), client: "\(node.client)",
                     data: node.data, log: node.log)
-            }, leader: leader?.id, term: leader?.term, waitedMilliseconds: leader?.after.milliseconds)
+            }, leader: leader?.id, term: leader?.term, waitedMilliseconds: leader?.after.milliseconds,
+            failed: failed)
         try self.common.output.result(report) { "\(sentence)\n\n\(table.text)" }
+        guard !failed.isEmpty else { return }
+        self.common.output.note("clusterctl: \(problems)")
+        throw ExitCode(ExitStatus.failure.rawValue)
     }
 }
