@@ -29,7 +29,7 @@ struct APIClusterTests {
 
     @Test("A node lives as long as it answers, and is ready only with a leader")
     func health() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         try await APIServer.run(coordinator) { server in
             let ready = try await server.get("/readyz")
             #expect(ready.status == 200)
@@ -57,7 +57,7 @@ struct APIClusterTests {
 
     @Test("What a coordinator can't do has one status and one code each", arguments: APIClusterTests.failures)
     func failure(failure: CoordinatorError, status: Int, code: String, retryAfter: String?) async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         coordinator.set { $0.failure = failure }
         try await APIServer.run(coordinator) { server in
             let submit = try await server.post("/v1/transactions", Example.saga(#", "gid": "g1""#))
@@ -77,7 +77,7 @@ struct APIClusterTests {
 
     @Test("A made gid stands in the error too, so that the request can be repeated under it")
     func madeGidInError() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         coordinator.set { $0.failure = .outcomeUnknown }
         try await APIServer.run(coordinator) { server in
             let answer = try await server.post("/v1/transactions", Example.saga())
@@ -88,7 +88,7 @@ struct APIClusterTests {
 
     @Test("A wait that fails doesn't take back what is recorded")
     func failedWait() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         try await APIServer.run(coordinator) { server in
             coordinator.gate.close()
             async let submitted = server.post("/v1/transactions", Example.saga(#", "gid": "g", "wait_ms": 1000"#))
@@ -103,7 +103,7 @@ struct APIClusterTests {
 
     @Test("More requests at once than the limit are refused with 429, and taken again later")
     func tooManyRequests() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         var limits = APILimits()
         limits.requests = 1
         try await APIServer.run(coordinator, limits: limits) { server in
@@ -127,7 +127,7 @@ struct APIClusterTests {
 
     @Test("Bodies that are too long together are refused with 429")
     func tooManyBytes() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         var limits = APILimits()
         limits.bodyBytesInAll = 300
         try await APIServer.run(coordinator, limits: limits) { server in
@@ -147,7 +147,7 @@ struct APIClusterTests {
 
     @Test("A stopping server takes no more connections, and lets the running request end")
     func gracefulStop() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         try await APIServer.run(coordinator) { server in
             coordinator.gate.close()
             async let held = server.post("/v1/transactions", Example.saga())
@@ -165,7 +165,7 @@ struct APIClusterTests {
     func portInUse() async throws {
         try await APIServer.run { server in
             let service = HTTPService(
-                responder: APIServer.api(StubCoordinator()), host: "127.0.0.1", port: server.port,
+                responder: APIServer.api(ScriptedCoordinator()), host: "127.0.0.1", port: server.port,
                 limits: APILimits(), eventLoopGroup: APIServer.group, logger: APIServer.logger)
             await #expect(throws: HTTPServiceError.addressInUse(host: "127.0.0.1", port: server.port)) {
                 try await service.run()

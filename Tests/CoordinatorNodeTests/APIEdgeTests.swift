@@ -220,7 +220,7 @@ import Testing
 
     @Test("A client that goes away in the middle leaves the server as it was")
     func clientGoesAway() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         var limits = APILimits()
         limits.requests = 1
         try await APIServer.run(coordinator, limits: limits) { server in

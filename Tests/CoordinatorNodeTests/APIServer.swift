@@ -9,15 +9,15 @@ import NIOPosix
 import ServiceLifecycle
 import Testing
 
-/// The native API on a free port of this machine, in front of a stub.
+/// The native API on a free port of this machine, in front of a coordinator whose answers the test writes.
 struct APIServer {
     let port: Int
-    let coordinator: StubCoordinator
+    let coordinator: ScriptedCoordinator
     let services: ServiceGroup
 
     /// Runs a server for as long as `body` does.
     static func run(
-        _ coordinator: StubCoordinator = StubCoordinator(), limits: APILimits = APILimits(),
+        _ coordinator: ScriptedCoordinator = ScriptedCoordinator(), limits: APILimits = APILimits(),
         _ body: (APIServer) async throws -> Void
     ) async throws {
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
@@ -42,7 +42,7 @@ struct APIServer {
     }
 
     /// Calls may go to this machine, but for the node's own port, and to one name.
-    static func api(_ coordinator: StubCoordinator, limits: APILimits = APILimits()) -> NativeAPI {
+    static func api(_ coordinator: ScriptedCoordinator, limits: APILimits = APILimits()) -> NativeAPI {
         let targets = AllowList(
             entries: ["127.0.0.1:*", "bank.example:*"].compactMap { AllowEntry($0) },
             ownEndpoints: Set(["127.0.0.1:7401"].compactMap { Endpoint($0) }))

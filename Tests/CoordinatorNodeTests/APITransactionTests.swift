@@ -88,7 +88,7 @@ import Transactions
 
     @Test("A TCC transaction that is waited for shows its outcome")
     func tccWithWait() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         coordinator.set { $0.decidesOnWait = true }
         try await APIServer.run(coordinator) { server in
             let body = #"{"protocol": "tcc", "branches": [\#(Example.tccBranch)], "wait_ms": 2500}"#
@@ -146,7 +146,7 @@ import Transactions
 
     @Test("A read is linearizable unless it says otherwise, and can wait in milliseconds or in words")
     func reads() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         try await APIServer.run(coordinator) { server in
             _ = try await server.post("/v1/transactions", Example.saga(#", "gid": "r~1""#))
             for target in ["r~1", "r%7E1?consistency=linearizable", "r~1?consistency=local"] {
@@ -179,7 +179,7 @@ import Transactions
 
     @Test("A list comes in pages, without branches")
     func list() async throws {
-        let coordinator = StubCoordinator()
+        let coordinator = ScriptedCoordinator()
         try await APIServer.run(coordinator) { server in
             for gid in ["c", "a", "b"] {
                 _ = try await server.post("/v1/transactions", Example.saga(#", "gid": "\#(gid)""#))
@@ -197,7 +197,7 @@ import Transactions
             #expect(try second.json["next"] == .null)
             _ = try await server.get("/v1/transactions")
             let after = try #require(Gid(rawValue: "b"))
-            let wanted: [StubCoordinator.ListCall] = [
+            let wanted: [ScriptedCoordinator.ListCall] = [
                 .init(state: .running, after: nil, limit: 2), .init(state: nil, after: after, limit: 2),
                 .init(state: nil, after: nil, limit: 100),
             ]

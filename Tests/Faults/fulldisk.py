@@ -9,7 +9,6 @@ import random
 import signal
 import sys
 import threading
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import drillrun  # noqa: E402
@@ -47,28 +46,28 @@ def fill_once(binary, seed):
         folder, filler = os.path.join(disk.path, "node"), os.path.join(disk.path, "filler")
         state = {"full_at": None, "stuck": False}
         worker = []
+        said = threading.Condition()
 
         def hold(process):
             # Stopped meanwhile, so that the filler doesn't take what the log lets go of.
             process.send_signal(signal.SIGSTOP)
             fill(filler)
             process.send_signal(signal.SIGCONT)
-            deadline = time.monotonic() + 30
-            seen, since = -1, time.monotonic()
-            # Until the log is full and nothing more gets through, since the reserve is used up too.
-            while time.monotonic() < deadline:
-                now = state["report"].acked
-                if now != seen:
-                    seen, since = now, time.monotonic()
-                if state["report"].full and time.monotonic() - since > 0.3:
-                    state["stuck"] = True
-                    break
-                time.sleep(0.02)
+            with said:
+                said.wait_for(lambda: state["report"].full, timeout=30)
+                # Until nothing more gets through, since the reserve is used up too.
+                for _ in range(BATCHES):
+                    seen = state["report"].acked
+                    if not said.wait_for(lambda: state["report"].acked != seen, timeout=0.3):
+                        state["stuck"] = bool(state["report"].full)
+                        break
             state["acked_at_stop"] = state["report"].acked
             os.remove(filler)
 
         def on_line(report, process):
             state["report"] = report
+            with said:
+                said.notify_all()
             if not worker and report.acked >= start and report.found:
                 worker.append(threading.Thread(target=hold, args=(process,)))
                 worker[0].start()
@@ -93,29 +92,8 @@ def fill_once(binary, seed):
 
 
 def run(binary, count, seed):
-    """Fills the disk `count` times. Returns (done, batches that the reserve took in all, failures)."""
-    total, failures = 0, []
-    for number in range(count):
-        through, wrong = fill_once(binary, seed + number)
-        total += through
-        if wrong:
-            failures.append(f"full disk, seed {seed + number}: {wrong}")
-    return count, total, failures
-
-
-def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    missing = loopdisk.what_is_missing()
-    if missing:
-        sys.exit(f"fulldisk: SKIPPED, and so failed: {missing}")
-    done, total, failures = run(os.path.abspath(sys.argv[1]), count, random.randrange(1 << 30))
-    for failure in failures:
-        print(failure)
-    print(f"{done} full disks, {total} batches found room in the reserve, {len(failures)} went wrong")
-    sys.exit(1 if failures else 0)
+    return loopdisk.repeat(fill_once, "full disk", binary, count, seed)
 
 
 if __name__ == "__main__":
-    main()
+    loopdisk.main(__doc__, 3, run, "{done} full disks, {total} batches found room in the reserve, {failed} went wrong")

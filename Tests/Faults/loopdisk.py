@@ -4,7 +4,9 @@ import fcntl
 import os
 import shutil
 import struct
+import random
 import subprocess
+import sys
 import tempfile
 
 import drillrun
@@ -71,3 +73,29 @@ class LoopDisk:
         """The file system as it is after the power came back: its journal replayed, the page cache gone."""
         self.unmount()
         self.mount()
+
+
+def repeat(once, what, binary, count, seed):
+    """Calls once(binary, seed) `count` times. Returns (done, batches in all, failures)."""
+    total, failures = 0, []
+    for number in range(count):
+        batches, wrong = once(binary, seed + number)
+        total += batches
+        if wrong:
+            failures.append(f"{what}, seed {seed + number}, {batches} batches: {wrong}")
+    return count, total, failures
+
+
+def main(doc, default, run, words):
+    """The command line of a drill on such a disk: STOREDRILL [COUNT]."""
+    if len(sys.argv) < 2:
+        sys.exit(doc)
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else default
+    missing = what_is_missing()
+    if missing:
+        sys.exit(f"{os.path.basename(sys.argv[0])}: SKIPPED, and so failed: {missing}")
+    done, total, failures = run(os.path.abspath(sys.argv[1]), count, random.randrange(1 << 30))
+    for failure in failures:
+        print(failure)
+    print(words.format(done=done, total=total, failed=len(failures)))
+    sys.exit(1 if failures else 0)

@@ -6,7 +6,7 @@ import Transactions
 
 /// A cluster of one without a disk: commands go straight to a transaction machine. It can be told to fail, to be busy,
 /// and to have every branch succeed as soon as somebody waits for the decision.
-final class StubCoordinator: Coordinator {
+final class ScriptedCoordinator: Coordinator {
     struct ListCall: Hashable, Sendable {
         let state: TransactionState?
         let after: Gid?
