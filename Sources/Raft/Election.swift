@@ -14,32 +14,43 @@ extension RaftCore {
 
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.
     mutating func startPreVote() {
-        guard !self.isDiskFull else {
+        guard !self.isDiskFull, self.electorate.isVoter else {
             self.role = .follower(leaderID: nil)
             return self.resetElectionDeadline()
         }
         self.role = .preCandidate(granted: [self.configuration.nodeID])
         self.setElectionDeadline(
             in: self.isLeaderGone ? self.configuration.lostLeaderRetry : self.configuration.electionTimeout)
-        guard self.quorum > 1 else { return self.startElection() }
-        let request = self.voteRequest(term: self.currentTerm.next())
-        for peer in self.peers { self.send(.preVote(request), to: peer) }
+        guard !self.electorate.isAlone else { return self.startElection(isTransfer: false) }
+        let request = self.voteRequest(term: self.currentTerm.next(), isTransfer: false)
+        for position in self.electorate.votingPositions { self.send(.preVote(request), to: self.peers[position]) }
     }
 
-    private mutating func startElection() {
+    /// - Parameter isTransfer: the leader of the term before asked for it, so that no voter need protect it.
+    mutating func startElection(isTransfer: Bool) {
         self.setHardState(HardState(currentTerm: self.currentTerm.next(), votedFor: self.configuration.nodeID))
         self.role = .candidate(granted: [self.configuration.nodeID])
         self.setElectionDeadline(
             in: self.isLeaderGone ? self.configuration.lostLeaderRetry : self.configuration.electionTimeout)
-        guard self.quorum > 1 else { return self.becomeLeader() }
+        guard !self.electorate.isAlone else { return self.becomeLeader() }
         // The request says that this node voted for itself: it leaves when that is on disk.
-        let request = self.voteRequest(term: self.currentTerm)
-        for peer in self.peers { self.sendWhenDurable(.requestVote(request), to: peer) }
+        let request = self.voteRequest(term: self.currentTerm, isTransfer: isTransfer)
+        for position in self.electorate.votingPositions {
+            self.sendWhenDurable(.requestVote(request), to: self.peers[position])
+        }
     }
 
-    private func voteRequest(term: Term) -> VoteRequest {
+    private func voteRequest(term: Term, isTransfer: Bool) -> VoteRequest {
         VoteRequest(
-            term: term, lastLogIndex: self.log.lastIndex, lastLogTerm: self.log.lastTerm, isLeadershipTransfer: false)
+            term: term, lastLogIndex: self.log.lastIndex, lastLogTerm: self.log.lastTerm,
+            isLeadershipTransfer: isTransfer)
+    }
+
+    /// Whether those who said yes are enough. A yes of someone who has no vote doesn't count.
+    private func isElected(by granted: Set<NodeID>) -> Bool {
+        self.electorate.hasMajority(own: granted.contains(self.configuration.nodeID)) { position in
+            granted.contains(self.peers[position])
+        }
     }
 
     mutating func handle(_ reply: PreVoteReply, from voter: NodeID) {
@@ -49,7 +60,7 @@ extension RaftCore {
         else { return }
         granted.insert(voter)
         self.role = .preCandidate(granted: granted)
-        if granted.count >= self.quorum { self.startElection() }
+        if self.isElected(by: granted) { self.startElection(isTransfer: false) }
     }
 
     mutating func handle(_ reply: RequestVoteReply, from voter: NodeID) {
@@ -57,7 +68,7 @@ extension RaftCore {
         guard case .candidate(var granted) = self.role, reply.isGranted, reply.term == self.currentTerm else { return }
         granted.insert(voter)
         self.role = .candidate(granted: granted)
-        if granted.count >= self.quorum { self.becomeLeader() }
+        if self.isElected(by: granted) { self.becomeLeader() }
     }
 
     private mutating func becomeLeader() {
@@ -134,8 +145,10 @@ extension RaftCore {
     mutating func checkQuorum() {
         guard case .leader(var leader) = self.role, self.now >= leader.quorumDeadline else { return }
         let timeout = self.configuration.electionTimeout.upperBound
-        let heard = leader.progress.filter { self.now.nanoseconds(since: $0.lastHeard) <= timeout }.count
-        guard heard + 1 >= self.quorum else {
+        let isHeard = self.electorate.hasMajority(own: true) { position in
+            self.now.nanoseconds(since: leader.progress[position].lastHeard) <= timeout
+        }
+        guard isHeard else {
             self.becomeFollower(term: self.currentTerm, leaderID: nil)
             self.leaderContact = nil
             return
@@ -148,6 +161,7 @@ extension RaftCore {
     mutating func noteDiskFull(_ isFull: Bool) {
         self.isDiskFull = isFull
         guard isFull else { return }
+        self.tellSuccessor()
         switch self.role {
         case .leader, .candidate, .preCandidate:
             self.becomeFollower(term: self.currentTerm, leaderID: nil)
@@ -168,7 +182,7 @@ extension RaftCore {
         self.setElectionDeadline(in: self.configuration.electionTimeout)
     }
 
-    private mutating func setElectionDeadline(in range: ClosedRange<UInt64>) {
+    mutating func setElectionDeadline(in range: ClosedRange<UInt64>) {
         self.electionDeadline = self.now.advanced(byNanoseconds: UInt64.random(in: range, using: &self.random))
     }
 

@@ -8,6 +8,8 @@ package struct Entry: Hashable, Sendable {
         case leaderStart = 0
         /// A command of the state machine. Raft never looks into its payload.
         case command = 1
+        /// Who takes part from this entry on (Raft paper, section 6). Its payload is `MembershipCodec`'s.
+        case membership = 2
     }
 
     package let index: LogIndex
@@ -21,6 +23,15 @@ package struct Entry: Hashable, Sendable {
         self.kind = kind
         self.payload = payload
     }
+
+    /// The membership that the entry names; nil if it is of another kind, or can't be read.
+    var membership: Membership? {
+        guard self.kind == .membership else { return nil }
+        return try? MembershipCodec.decode(self.payload)
+    }
+
+    /// Raft can read what of it is Raft's.
+    var isReadable: Bool { self.kind != .membership || self.membership != nil }
 
     /// The longest payload, in bytes: a transaction at its limits fits, and one frame holds it.
     package static let maximumPayloadLength = 4 << 20
@@ -42,20 +53,27 @@ package struct HardState: Hashable, Sendable {
 
 /// One atomic change of the durable log: it is on disk whole or not at all.
 ///
-/// Carried out in this order: entries from `truncateFrom` on are removed, `entries` are appended, `hardState` is set.
+/// Carried out in this order: the log begins at `base`, entries from `truncateFrom` on are removed, `entries` are appended,
+/// `hardState` is set.
 package struct Batch: Hashable, Sendable {
     /// Counts a node's batches from 1 in this life of the process. The answer, `RaftInput.persisted`, names it.
     package let sequence: UInt64
     /// The term and the vote; always given, so that each batch is complete in itself.
     package let hardState: HardState
+    /// Where the log begins from now on, if that changes. What a row of entries holds below it may stay for as long as the
+    /// row holds others.
+    package let base: LogBase?
     /// Where the conflicting tail begins, if there is one (Raft paper, section 5.3).
     package let truncateFrom: LogIndex?
     /// Contiguous; begins behind what the log holds after the truncation.
     package let entries: [Entry]
 
-    package init(sequence: UInt64, hardState: HardState, truncateFrom: LogIndex?, entries: [Entry]) {
+    package init(
+        sequence: UInt64, hardState: HardState, base: LogBase? = nil, truncateFrom: LogIndex?, entries: [Entry]
+    ) {
         self.sequence = sequence
         self.hardState = hardState
+        self.base = base
         self.truncateFrom = truncateFrom
         self.entries = entries
     }

@@ -25,9 +25,11 @@ package enum EntryCodec {
     }
 
     /// Length of the encoding, in bytes.
-    package static func encodedLength(of entries: [Entry]) -> Int {
-        entries.reduce(0) { $0 + self.overhead + $1.payload.count }
+    package static func encodedLength(of entries: some Sequence<Entry>) -> Int {
+        entries.reduce(0) { $0 + self.encodedLength(of: $1) }
     }
+
+    package static func encodedLength(of entry: Entry) -> Int { self.overhead + entry.payload.count }
 
     package static func decodeOne(from reader: inout ByteReader) throws(ByteError) -> Entry {
         let index = LogIndex(rawValue: try reader.read())

@@ -11,11 +11,14 @@ struct Log: Hashable, Sendable {
     private var changedFrom: LogIndex?
     /// Where the log on disk ends once every batch given out is carried out.
     private var handedOutThrough: LogIndex
+    /// Bytes of all entries in memory, as they are encoded.
+    private(set) var bytes: Int
 
     init(base: LogPosition, entries: [Entry]) {
         self.base = base
         self.entries = entries
         self.handedOutThrough = entries.last?.index ?? base.index
+        self.bytes = EntryCodec.encodedLength(of: entries)
     }
 
     var lastIndex: LogIndex { self.entries.last?.index ?? self.base.index }
@@ -77,6 +80,7 @@ struct Log: Hashable, Sendable {
         invariant(entry.term >= self.lastTerm, "term \(entry.term) appended behind \(self.lastTerm)")
         self.markChanged(from: entry.index)
         self.entries.append(entry)
+        self.bytes += EntryCodec.encodedLength(of: entry)
     }
 
     /// Removes the entries from `index` on: they conflict with the leader's (Raft paper, section 5.3).
@@ -84,7 +88,40 @@ struct Log: Hashable, Sendable {
         invariant(index > self.base.index, "truncation at \(index) reaches below the base \(self.base.index)")
         guard index <= self.lastIndex else { return }
         self.markChanged(from: index)
-        self.entries.removeSubrange(self.position(of: index)...)
+        let start = self.position(of: index)
+        self.bytes -= EntryCodec.encodedLength(of: self.entries[start...])
+        self.entries.removeSubrange(start...)
+    }
+
+    /// Where the log may begin so that the entries behind it have at least `kept` bytes together.
+    /// - Parameters:
+    ///   - limit: not behind this index.
+    ///   - step: bytes that are let go of at most.
+    func compactionIndex(keeping kept: Int, through limit: LogIndex, step: Int) -> LogIndex {
+        var index = self.base.index
+        var freed = 0
+        for entry in self.entries {
+            freed += EntryCodec.encodedLength(of: entry)
+            guard entry.index <= limit, self.bytes - freed >= kept, freed <= step || index == self.base.index else {
+                break
+            }
+            index = entry.index
+        }
+        return index
+    }
+
+    /// Lets go of the entries through `index`; the log begins behind it.
+    mutating func compact(through index: LogIndex) {
+        guard let entry = self.entry(at: index) else { return }
+        let count = self.position(of: index) + 1
+        self.bytes -= EntryCodec.encodedLength(of: self.entries[..<count])
+        self.entries.removeFirst(count)
+        self.base = LogPosition(index: entry.index, term: entry.term)
+    }
+
+    /// Lets go of everything: the log begins behind `position`, which a snapshot stands for.
+    mutating func reset(to position: LogPosition) {
+        self = Log(base: position, entries: [])
     }
 
     /// What must go to the disk since the last call, or nil if nothing has changed.

@@ -11,6 +11,8 @@ package enum Message: Hashable, Sendable {
     case requestVoteReply(RequestVoteReply)
     case appendEntries(AppendEntries)
     case appendEntriesReply(AppendEntriesReply)
+    case installSnapshot(InstallSnapshot)
+    case timeoutNow(TimeoutNow)
 
     /// The sender's term; of a pre-vote, the one that it would stand in.
     var term: Term {
@@ -20,6 +22,8 @@ package enum Message: Hashable, Sendable {
         case .requestVoteReply(let reply): reply.term
         case .appendEntries(let request): request.term
         case .appendEntriesReply(let reply): reply.term
+        case .installSnapshot(let request): request.term
+        case .timeoutNow(let request): request.term
         }
     }
 }
@@ -108,6 +112,31 @@ package struct AppendEntries: Hashable, Sendable {
     }
 }
 
+/// A follower needs entries that the leader's log no longer has: it may fetch this snapshot instead (Raft paper, figure 13;
+/// the file itself travels beside the messages). It is answered like AppendEntries, and keeps the leader known like a
+/// heartbeat.
+package struct InstallSnapshot: Hashable, Sendable {
+    package let term: Term
+    package let offer: SnapshotOffer
+    /// As in AppendEntries.
+    package let readRound: UInt64
+
+    package init(term: Term, offer: SnapshotOffer, readRound: UInt64) {
+        self.term = term
+        self.offer = offer
+        self.readRound = readRound
+    }
+}
+
+/// The leader asks a follower that has its whole log to stand for election at once (Ongaro's thesis, section 3.10).
+package struct TimeoutNow: Hashable, Sendable {
+    package let term: Term
+
+    package init(term: Term) {
+        self.term = term
+    }
+}
+
 package struct AppendEntriesReply: Hashable, Sendable {
     package enum Outcome: Hashable, Sendable {
         /// The follower's log on its disk matches the leader's through `matchIndex`.
@@ -119,6 +148,8 @@ package struct AppendEntriesReply: Hashable, Sendable {
         /// Says nothing of the log. With a higher term: the sender's is over, it is no leader any more. With the sender's
         /// own term: it was heard, and the follower has no room for entries. Echoes no round of reads.
         case staleTerm
+        /// The follower takes no entries now: it fetches or installs the leader's snapshot.
+        case installing
     }
 
     package let term: Term

@@ -18,6 +18,8 @@ package enum MessageCodec {
         case requestVoteReply = 4
         case appendEntries = 5
         case appendEntriesReply = 6
+        case installSnapshot = 7
+        case timeoutNow = 8
     }
 
     /// The byte that names the outcome of an AppendEntries.
@@ -25,6 +27,7 @@ package enum MessageCodec {
         case success = 1
         case conflict = 2
         case staleTerm = 3
+        case installing = 4
     }
 
     package static func encode(_ message: Message, header: MessageHeader) -> [UInt8] {
@@ -51,7 +54,9 @@ package enum MessageCodec {
         let longestWithoutEntries = 256
         return switch message {
         case .appendEntries(let request): longestWithoutEntries + EntryCodec.encodedLength(of: request.entries)
-        case .preVote, .preVoteReply, .requestVote, .requestVoteReply, .appendEntriesReply: longestWithoutEntries
+        case .preVote, .preVoteReply, .requestVote, .requestVoteReply, .appendEntriesReply, .timeoutNow,
+            .installSnapshot:
+            longestWithoutEntries
         }
     }
 }
@@ -124,7 +129,23 @@ extension MessageCodec {
         case .appendEntriesReply(let reply):
             writer.write(Tag.appendEntriesReply.rawValue)
             self.encode(reply, into: &writer)
+        case .installSnapshot(let request):
+            writer.write(Tag.installSnapshot.rawValue)
+            writer.write(request.term.rawValue)
+            writer.write(request.readRound)
+            self.encode(request.offer, into: &writer)
+        case .timeoutNow(let request):
+            writer.write(Tag.timeoutNow.rawValue)
+            writer.write(request.term.rawValue)
         }
+    }
+
+    package static func encode(_ offer: SnapshotOffer, into writer: inout ByteWriter) {
+        writer.write(offer.position.index.rawValue)
+        writer.write(offer.position.term.rawValue)
+        writer.write(offer.description.length)
+        writer.write(offer.description.checksum)
+        MembershipCodec.encode(offer.membership, into: &writer)
     }
 
     private static func encode(_ request: VoteRequest, into writer: inout ByteWriter) {
@@ -158,6 +179,8 @@ extension MessageCodec {
             writer.write(conflictIndex.rawValue)
         case .staleTerm:
             writer.write(OutcomeTag.staleTerm.rawValue)
+        case .installing:
+            writer.write(OutcomeTag.installing.rawValue)
         }
     }
 }
@@ -177,7 +200,25 @@ extension MessageCodec {
         case .requestVoteReply: .requestVoteReply(try self.decodeRequestVoteReply(from: &reader))
         case .appendEntries: .appendEntries(try self.decodeAppendEntries(from: &reader))
         case .appendEntriesReply: .appendEntriesReply(try self.decodeAppendEntriesReply(from: &reader))
+        case .installSnapshot: .installSnapshot(try self.decodeInstallSnapshot(from: &reader))
+        case .timeoutNow: .timeoutNow(TimeoutNow(term: Term(rawValue: try reader.read())))
         }
+    }
+
+    private static func decodeInstallSnapshot(from reader: inout ByteReader) throws(ByteError) -> InstallSnapshot {
+        let term = Term(rawValue: try reader.read())
+        let readRound = try reader.read(UInt64.self)
+        return InstallSnapshot(term: term, offer: try self.decodeOffer(from: &reader), readRound: readRound)
+    }
+
+    package static func decodeOffer(from reader: inout ByteReader) throws(ByteError) -> SnapshotOffer {
+        let position = LogPosition(
+            index: LogIndex(rawValue: try reader.read()), term: Term(rawValue: try reader.read()))
+        let length = try reader.read(UInt64.self)
+        let checksum = try reader.read(UInt32.self)
+        return SnapshotOffer(
+            description: SnapshotDescription(position: position, length: length, checksum: checksum),
+            membership: try MembershipCodec.decode(from: &reader))
     }
 
     private static func decodeVoteRequest(from reader: inout ByteReader) throws(ByteError) -> VoteRequest {
@@ -244,6 +285,8 @@ extension MessageCodec {
             return .conflict(rejectedIndex: rejectedIndex, conflictTerm: conflictTerm, conflictIndex: conflictIndex)
         case .staleTerm:
             return .staleTerm
+        case .installing:
+            return .installing
         }
     }
 }

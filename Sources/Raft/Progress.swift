@@ -5,8 +5,12 @@ struct Progress: Hashable, Sendable {
     enum Mode: Hashable, Sendable {
         /// Where the logs match isn't known: one message, then its answer. Next: replicate.
         case probe(isAwaitingReply: Bool)
-        /// They match: entries go out without waiting. Next: probe, when one is rejected or the connection changes.
+        /// They match: entries go out without waiting. Next: probe, when one is rejected or the connection changes;
+        /// snapshot.
         case replicate
+        /// The follower lacks entries that the log no longer has. Next: replicate, when it has caught up by a snapshot;
+        /// probe, when its log turns out to reach far enough.
+        case snapshot
     }
 
     private(set) var mode = Mode.probe(isAwaitingReply: false)
@@ -31,6 +35,12 @@ struct Progress: Hashable, Sendable {
     mutating func becomeProbe() {
         self.mode = .probe(isAwaitingReply: false)
         self.nextIndex = self.matchIndex.next()
+        self.inflight.removeAll(keepingCapacity: true)
+    }
+
+    /// What the follower needs next is no longer in the log.
+    mutating func becomeSnapshot() {
+        self.mode = .snapshot
         self.inflight.removeAll(keepingCapacity: true)
     }
 

@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A voter of a group, with the life of its data folder that its votes count for.
-package struct Member: Hashable, Sendable {
-    package let nodeID: NodeID
-    package let storageID: StorageID
-
-    package init(nodeID: NodeID, storageID: StorageID) {
-        self.nodeID = nodeID
-        self.storageID = storageID
-    }
-}
-
 /// What one node's core is told at its start. Times are in nanoseconds of the monotonic clock.
 package struct RaftConfiguration: Hashable, Sendable {
     package var nodeID: NodeID
-    /// Every voter of the group, this node included.
+    /// The voters of a group whose log names none: as it was initialised.
     package var voters: [NodeID]
     /// Time between AppendEntries of an idle leader. Under half of the shortest election timeout, or followers stand for
     /// election below a healthy leader.
@@ -31,6 +20,10 @@ package struct RaftConfiguration: Hashable, Sendable {
     package var maximumInflightMessages = 16
     /// Bytes of payload that may stand uncommitted in a leader's log before it refuses proposals.
     package var maximumUncommittedBytes = 64 << 20
+    /// Bytes of applied entries that stay in the log, so that a follower that was away for a moment needs no snapshot.
+    package var retainedLogBytes = 16 << 20
+    /// How far a learner's log may be behind when it becomes a voter, in entries.
+    package var promotionLag: UInt64 = 1_000
     #if PlantedBugs
         /// Bugs that the simulator must find.
         package var plantedBugs: Set<PlantedBug> = []

@@ -11,10 +11,10 @@
 ///   has it. The driver may send whatever it is given.
 package struct RaftCore: Sendable {
     let configuration: RaftConfiguration
-    /// The other voters, in a fixed order.
-    let peers: [NodeID]
-    /// Voters that make a majority.
-    let quorum: Int
+    /// Who takes part, as the log says: the latest entry that names it counts, committed or not (Raft paper, section 6).
+    var memberships: MembershipHistory
+    /// The same, as what a majority is.
+    var electorate: Electorate
 
     var hardState: HardState
     var log: Log
@@ -32,6 +32,12 @@ package struct RaftCore: Sendable {
     var isLeaderGone = false
     /// The disk takes nothing: this node neither leads nor stands for election.
     var isDiskFull = false
+    /// The applied state is being replaced by this snapshot.
+    var installing: SnapshotOffer?
+    /// Applied state through this index is synced on this node's disk.
+    var stateDurableIndex: LogIndex = .zero
+    /// The log begins elsewhere since the last batch.
+    var changedBase: LogBase?
 
     var held = HeldMessages()
     /// The sequence of the last batch given out, of the last one on disk, and of the one that carries the hard state.
@@ -48,6 +54,7 @@ package struct RaftCore: Sendable {
     /// Effects of the turn under way.
     var effects: [RaftEffect] = []
     var reportedSummary: RoleSummary?
+    var reportedMembership: Membership?
 
     /// - Parameters:
     ///   - recovered: what `Recovery` found on this node's disk.
@@ -56,18 +63,24 @@ package struct RaftCore: Sendable {
     package init(
         configuration: RaftConfiguration, recovered: RecoveredLog, appliedIndex: LogIndex, seed: UInt64, now: Instant
     ) {
-        invariant(
-            configuration.voters.contains(configuration.nodeID), "node \(configuration.nodeID) is no voter of its group"
-        )
         self.configuration = configuration
-        self.peers = configuration.voters.filter { $0 != configuration.nodeID }.sorted()
-        self.quorum = configuration.voters.count / 2 + 1
+        self.memberships = MembershipHistory(
+            base: recovered.membership
+                ?? Membership(voters: configuration.voters.map { Member(nodeID: $0, storageID: .unknown) }))
+        for entry in recovered.entries {
+            if let membership = entry.membership { self.memberships.append(membership, at: entry.index) }
+        }
+        self.electorate = Electorate(self.memberships.current, of: configuration.nodeID)
         self.hardState = recovered.hardState
         self.log = Log(base: recovered.base, entries: recovered.entries)
         invariant(
             appliedIndex <= self.log.lastIndex, "applied \(appliedIndex) is beyond the log's end \(self.log.lastIndex)")
-        self.commitIndex = max(appliedIndex, recovered.base.index)
-        self.appliedIndex = self.commitIndex
+        invariant(
+            appliedIndex >= recovered.base.index,
+            "applied \(appliedIndex) is before the log's base \(recovered.base.index)")
+        self.commitIndex = appliedIndex
+        self.appliedIndex = appliedIndex
+        self.stateDurableIndex = appliedIndex
         self.durableIndex = self.log.lastIndex
         self.role = .follower(leaderID: nil)
         self.now = now
@@ -83,6 +96,17 @@ package struct RaftCore: Sendable {
     package var lastIndex: LogIndex { self.log.lastIndex }
     package func entry(at index: LogIndex) -> Entry? { self.log.entry(at: index) }
 
+    /// The other members, in the order of their ids.
+    var peers: [NodeID] { self.electorate.peers }
+    /// What the log's first entry follows.
+    package var base: LogPosition { self.log.base }
+    /// Who takes part.
+    package var membership: Membership { self.memberships.current }
+    /// No change of who takes part is under way: the latest is committed, and no joint phase has to be left.
+    package var isMembershipSettled: Bool {
+        !self.membership.isJoint && self.memberships.latestIndex <= self.commitIndex
+    }
+
     package var summary: RoleSummary {
         RoleSummary(role: self.role.name, term: self.currentTerm, leaderID: self.leaderID)
     }
@@ -96,7 +120,8 @@ package struct RaftCore: Sendable {
     /// When `step([], now:)` is due if nothing else happens.
     package var nextDeadline: Instant {
         guard case .leader(let leader) = self.role else { return self.electionDeadline }
-        return min(leader.heartbeatDeadline, leader.quorumDeadline)
+        let deadline = min(leader.heartbeatDeadline, leader.quorumDeadline)
+        return leader.transfer.map { min(deadline, $0.deadline) } ?? deadline
     }
 
     /// Takes all that has happened since the last turn, in order.
@@ -106,13 +131,17 @@ package struct RaftCore: Sendable {
         self.now = max(self.now, now)
         for input in inputs { self.handle(input) }
         self.handleDeadlines()
+        self.advanceMembership()
         var reads = self.finishReadRound()
         self.replicate()
-        if self.quorum == 1 { reads += self.finishReadRound() }
+        if self.electorate.isAlone { reads += self.finishReadRound() }
+        self.advanceTransfer()
+        self.compactLog()
         let batch = self.takeBatch()
         self.releaseHeld()
         self.applyCommitted()
         self.effects += reads
+        self.reportMembership()
         self.reportRole()
         let effects = self.effects
         self.effects = []
@@ -122,7 +151,9 @@ package struct RaftCore: Sendable {
     private mutating func handle(_ input: RaftInput) {
         switch input {
         case .received(let message, let sender):
-            guard self.peers.contains(sender), message.term.rawValue <= self.currentTerm.rawValue + Self.longestTermLeap
+            // Also of nodes that this log doesn't know as members: it may be older than theirs (Raft paper, section 6).
+            guard sender != self.configuration.nodeID,
+                message.term.rawValue <= self.currentTerm.rawValue + Self.longestTermLeap
             else { return }
             self.handle(message, from: sender)
         case .peerConnected(let peer): self.resetProgress(of: peer)
@@ -133,6 +164,13 @@ package struct RaftCore: Sendable {
         case .read(let id): self.read(id)
         case .persisted(let sequence): self.persisted(through: sequence)
         case .diskFull(let isFull): self.noteDiskFull(isFull)
+        case .compact(let index): self.stateDurableIndex = max(self.stateDurableIndex, index)
+        case .snapshotTaken(let description): self.snapshotTaken(description)
+        case .snapshotFailed: self.withLeader { _, leader in leader.isTakingSnapshot = false }
+        case .snapshotReceived(let offer): self.snapshotReceived(offer)
+        case .snapshotInstalled(let offer): self.snapshotInstalled(offer)
+        case .transferLeadership(let target): self.beginTransfer(to: target)
+        case .changeMembership(let id, let change): self.changeMembership(id, change)
         }
     }
 
@@ -148,6 +186,8 @@ package struct RaftCore: Sendable {
         case .requestVoteReply(let reply): self.handle(reply, from: sender)
         case .appendEntries(let request): self.handle(request, from: sender)
         case .appendEntriesReply(let reply): self.handle(reply, from: sender)
+        case .installSnapshot(let request): self.handle(request, from: sender)
+        case .timeoutNow(let request): self.handle(request, from: sender)
         }
     }
 
@@ -164,7 +204,9 @@ package struct RaftCore: Sendable {
     /// Everything that changed in this turn, as one batch; and ties the turn's held messages to it.
     private mutating func takeBatch() -> Batch? {
         let change = self.log.takeChange()
-        guard change != nil || self.isHardStateDirty else {
+        let base = self.changedBase
+        self.changedBase = nil
+        guard change != nil || base != nil || self.isHardStateDirty else {
             self.held.seal(sequence: self.lastSequence)
             return nil
         }
@@ -174,7 +216,7 @@ package struct RaftCore: Sendable {
         self.held.seal(sequence: self.lastSequence)
         self.batchesUnderWay.append((self.lastSequence, self.log.lastIndex))
         return Batch(
-            sequence: self.lastSequence, hardState: self.hardState, truncateFrom: change?.truncateFrom,
+            sequence: self.lastSequence, hardState: self.hardState, base: base, truncateFrom: change?.truncateFrom,
             entries: change?.entries ?? [])
     }
 
@@ -217,7 +259,7 @@ package struct RaftCore: Sendable {
     // MARK: What the driver is told
 
     private mutating func applyCommitted() {
-        if self.commitIndex > self.appliedIndex {
+        if self.commitIndex > self.appliedIndex, self.installing == nil {
             self.effects.append(.apply(self.log.slice(from: self.appliedIndex.next(), through: self.commitIndex)))
             self.appliedIndex = self.commitIndex
         }
@@ -253,7 +295,7 @@ package struct RaftCore: Sendable {
             switch message {
             case .requestVoteReply, .requestVote: self.configuration.plantedBugs.contains(.voteBeforeDurable)
             case .appendEntriesReply: self.configuration.plantedBugs.contains(.acknowledgeBeforeDurable)
-            case .preVote, .preVoteReply, .appendEntries: false
+            case .preVote, .preVoteReply, .appendEntries, .installSnapshot, .timeoutNow: false
             }
         }
     #endif

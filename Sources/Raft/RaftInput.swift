@@ -30,6 +30,20 @@ package enum RaftInput: Hashable, Sendable {
     /// Whether the disk is so full that a batch waits for room. Nothing of it is on disk, and nothing is lost: the batch
     /// follows when there is room.
     case diskFull(Bool)
+    /// Applied state through this index has been synced on this node's disk: the log may let go of what is below it.
+    case compact(through: LogIndex)
+    /// The snapshot that `takeSnapshot` asked for is there.
+    case snapshotTaken(SnapshotDescription)
+    /// It could not be taken. It is asked for again when it is needed.
+    case snapshotFailed
+    /// The snapshot that `fetchSnapshot` asked for is on this node's disk, whole and verified.
+    case snapshotReceived(SnapshotOffer)
+    /// The snapshot that `installSnapshot` named is the applied state now, on disk and in memory.
+    case snapshotInstalled(SnapshotOffer)
+    /// Lead no more: let this voter take over, or the one that is best placed.
+    case transferLeadership(to: NodeID?)
+    /// Change who takes part.
+    case changeMembership(ProposalID, MembershipChange)
 }
 
 /// One thing that the driver must do. Effects are carried out in the order given.
@@ -54,6 +68,19 @@ package enum RaftEffect: Hashable, Sendable {
     /// An entry of this leader's own term is committed and was given to `apply`: the leader knows all that was
     /// decided before it, and may act.
     case leaderEstablished(term: Term)
+    /// A follower lacks entries that the log no longer has: put the applied state as it is now into a file, without holding
+    /// up anything, and answer `.snapshotTaken` or `.snapshotFailed`.
+    case takeSnapshot
+    /// Fetch this snapshot from the leader, piece by piece; then `.snapshotReceived`. Asked again and again for as long as it
+    /// is wanted; another one takes its place.
+    case fetchSnapshot(SnapshotOffer, from: NodeID)
+    /// Make the received snapshot the applied state; then `.snapshotInstalled`. Until then nothing is applied, and the log
+    /// doesn't change.
+    case installSnapshot(SnapshotOffer)
+    /// Who takes part, as this node's log says now: at the start, and when it changes.
+    case membershipChanged(Membership)
+    /// The membership was not changed.
+    case membershipRefused(ProposalID, MembershipProblem)
 }
 
 /// A node's part in a term, as others may see it.

@@ -63,8 +63,10 @@ extension RaftCore {
     /// round at once.
     mutating func finishReadRound() -> [RaftEffect] {
         guard case .leader(var leader) = self.role else { return [] }
-        let echoes = leader.progress.filter { $0.echoedRound == leader.reads.current }.count
-        guard echoes + 1 >= self.quorum, let round = leader.reads.finishRound() else { return [] }
+        let isEchoed = self.electorate.hasMajority(own: true) { position in
+            leader.progress[position].echoedRound == leader.reads.current
+        }
+        guard isEchoed, let round = leader.reads.finishRound() else { return [] }
         self.role = .leader(leader)
         return round.reads.map { .readReady($0, index: round.index) }
     }

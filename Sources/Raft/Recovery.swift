@@ -20,11 +20,14 @@ package struct RecoveredLog: Hashable, Sendable {
     /// What the first entry follows: zero, or the last entry that a snapshot replaces.
     package let base: LogPosition
     package let entries: [Entry]
+    /// Who took part at the base; nil if the group is as it was initialised.
+    package let membership: Membership?
 
-    package init(hardState: HardState, base: LogPosition, entries: [Entry]) {
+    package init(hardState: HardState, base: LogPosition, entries: [Entry], membership: Membership? = nil) {
         self.hardState = hardState
         self.base = base
         self.entries = entries
+        self.membership = membership
     }
 
     /// The log of a node that has just been initialised.
@@ -67,10 +70,13 @@ package struct StoredLog: Hashable, Sendable {
     package var hardState: HardStateRow?
     /// In order of their first index.
     package var batches: [BatchRow]
+    /// Who took part at the base, if that was ever written.
+    package var membership: Membership?
 
-    package init(hardState: HardStateRow?, batches: [BatchRow]) {
+    package init(hardState: HardStateRow?, batches: [BatchRow], membership: Membership? = nil) {
         self.hardState = hardState
         self.batches = batches
+        self.membership = membership
     }
 }
 
@@ -90,6 +96,8 @@ package enum Rot: Error, Hashable, Sendable {
     case wrongEnd(expected: LogIndex, found: LogIndex)
     /// Terms go back along the log, or beyond the current term.
     case termOutOfOrder(at: LogIndex, term: Term)
+    /// An entry names no membership that this version can read.
+    case membershipUnreadable(at: LogIndex)
 }
 
 /// The rules of recovery: what a valid log on disk is (Docs/architecture.md, "The log in SQLite"). The store of a real
@@ -115,11 +123,13 @@ package enum Recovery {
                 guard entry.term >= end.term, entry.term <= row.hardState.currentTerm, entry.term > .zero else {
                     throw .termOutOfOrder(at: entry.index, term: entry.term)
                 }
+                guard entry.isReadable else { throw .membershipUnreadable(at: entry.index) }
                 end = LogPosition(index: entry.index, term: entry.term)
             }
             entries.append(contentsOf: batch.entries)
         }
         guard end.index == row.lastIndex else { throw .wrongEnd(expected: row.lastIndex, found: end.index) }
-        return RecoveredLog(hardState: row.hardState, base: row.base, entries: entries)
+        return RecoveredLog(
+            hardState: row.hardState, base: row.base, entries: entries, membership: stored.membership)
     }
 }

@@ -7,6 +7,10 @@ extension RaftCore {
     mutating func propose(_ id: ProposalID, _ payloads: [[UInt8]]) {
         let bytes = payloads.reduce(0) { $0 + $1.count }
         // What the codec can't read back must never be written.
+        if case .leader(let leader) = self.role, let transfer = leader.transfer {
+            self.effects.append(.proposalRefused(id, leaderID: transfer.target))
+            return
+        }
         guard case .leader(var leader) = self.role, payloads.allSatisfy({ $0.count <= Entry.maximumPayloadLength }),
             leader.uncommittedBytes == 0
                 || leader.uncommittedBytes + bytes <= self.configuration.maximumUncommittedBytes
@@ -32,18 +36,24 @@ extension RaftCore {
             if isHeartbeatDue {
                 leader.heartbeatDeadline = core.now.advanced(byNanoseconds: core.configuration.heartbeatInterval)
             }
+            let snapshot = core.usable(leader.snapshot)
             for position in core.peers.indices {
                 core.replicate(
                     to: core.peers[position], progress: &leader.progress[position], round: leader.reads.current,
-                    isHeartbeatDue: isHeartbeatDue)
+                    isHeartbeatDue: isHeartbeatDue, snapshot: snapshot)
             }
+            core.takeSnapshotIfNeeded(&leader)
         }
     }
 
     private mutating func replicate(
-        to peer: NodeID, progress: inout Progress, round: UInt64, isHeartbeatDue: Bool
+        to peer: NodeID, progress: inout Progress, round: UInt64, isHeartbeatDue: Bool, snapshot: SnapshotOffer?
     ) {
+        if self.log.term(at: progress.nextIndex.previous()) == nil { progress.becomeSnapshot() }
         switch progress.mode {
+        case .snapshot:
+            guard isHeartbeatDue || progress.sentRound < round else { return }
+            self.offer(snapshot, to: peer, progress: &progress, round: round)
         case .probe(let isAwaitingReply):
             guard !isAwaitingReply || isHeartbeatDue || progress.sentRound < round else { return }
             // Repeated without entries: a follower answers that at once, also while its disk is slow.
@@ -109,9 +119,11 @@ extension RaftCore {
                 leader.progress[position].acknowledged(through: matchIndex)
             case .conflict(let rejectedIndex, let conflictTerm, let conflictIndex):
                 guard rejectedIndex <= core.log.lastIndex else { return }
+                // What it lacks is known.
+                if case .snapshot = leader.progress[position].mode { return }
                 _ = leader.progress[position].rejected(
                     at: rejectedIndex, goOnAt: core.nextIndex(conflictTerm: conflictTerm, conflictIndex: conflictIndex))
-            case .staleTerm: break
+            case .staleTerm, .installing: break
             }
         }
         self.advanceCommitIndex()
@@ -129,10 +141,7 @@ extension RaftCore {
     /// Entries of earlier terms are committed only by way of a later one (Raft paper, section 5.4.2, figure 8).
     mutating func advanceCommitIndex() {
         self.withLeader { core, leader in
-            var onDisk = leader.progress.map(\.matchIndex)
-            onDisk.append(core.durableIndex)
-            onDisk.sort(by: >)
-            let candidate = onDisk[core.quorum - 1]
+            let candidate = core.electorate.agreedIndex(own: core.durableIndex) { leader.progress[$0].matchIndex }
             guard candidate > core.commitIndex, core.log.term(at: candidate) == core.currentTerm else { return }
             leader.uncommittedBytes -= core.payloadBytes(behind: core.commitIndex, through: candidate, leader)
             core.commitIndex = candidate
@@ -174,6 +183,7 @@ extension RaftCore {
         self.becomeFollower(term: request.term, leaderID: leader)
         self.isLeaderGone = false
 
+        if self.installing != nil { return self.answer(.installing, readRound: request.readRound, to: leader) }
         if self.isDiskFull, request.entries.contains(where: { self.log.term(at: $0.index) != $0.term }) {
             // The room that is left is for terms and votes. The leader is told that it was heard, and no more.
             return self.answer(.staleTerm, readRound: request.readRound, to: leader)
@@ -199,7 +209,7 @@ extension RaftCore {
     }
 
     /// An answer that promises nothing but this term, and entries that are on disk as they stand.
-    private mutating func answer(_ outcome: AppendEntriesReply.Outcome, readRound: UInt64, to leader: NodeID) {
+    mutating func answer(_ outcome: AppendEntriesReply.Outcome, readRound: UInt64, to leader: NodeID) {
         let reply = AppendEntriesReply(term: self.currentTerm, outcome: outcome, readRound: readRound)
         if self.isHardStateDurable {
             self.send(.appendEntriesReply(reply), to: leader)
@@ -227,6 +237,10 @@ extension RaftCore {
             // Only an entry that conflicts cuts the log: an old message must not shorten it.
             if entry.index <= self.log.lastIndex { self.truncate(from: entry.index) }
             self.log.append(entry)
+            if let membership = entry.membership {
+                self.memberships.append(membership, at: entry.index)
+                self.electorateChanged()
+            }
         }
         let matchIndex = request.prevLogIndex.advanced(by: request.entries.count)
         self.commitIndex = max(self.commitIndex, min(request.leaderCommit, matchIndex))
@@ -239,6 +253,9 @@ extension RaftCore {
             "committed entry \(index) would be cut off (commit index \(self.commitIndex), term \(self.currentTerm))")
         self.log.truncate(from: index)
         self.forgetDurable(from: index)
+        guard self.memberships.latestIndex >= index else { return }
+        self.memberships.truncate(from: index)
+        self.electorateChanged()
     }
 
     /// A message whose entries don't follow each other is no message of a Raft leader, and is dropped.
@@ -246,7 +263,7 @@ extension RaftCore {
         var previous = LogPosition(index: request.prevLogIndex, term: request.prevLogTerm)
         for entry in request.entries {
             guard entry.index > previous.index, entry.index.previous() == previous.index, entry.term >= previous.term,
-                entry.term <= request.term
+                entry.term <= request.term, entry.isReadable
             else {
                 return false
             }

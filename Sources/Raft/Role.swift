@@ -34,4 +34,18 @@ struct LeaderState: Hashable, Sendable {
     var reads = ReadRounds()
     /// Bytes of payload behind commitIndex.
     var uncommittedBytes = 0
+    /// The latest snapshot, for followers that lack entries.
+    var snapshot: SnapshotOffer?
+    /// One was asked for and isn't there yet.
+    var isTakingSnapshot = false
+    /// The leadership is being handed over.
+    var transfer: Transfer?
+
+    /// A leader on its way out takes no proposals, so that its successor can have the whole log.
+    struct Transfer: Hashable, Sendable {
+        let target: NodeID
+        /// When the leader gives up, and goes on as before.
+        let deadline: Instant
+        var isTold = false
+    }
 }

@@ -22,7 +22,7 @@ struct MessageCodecTests {
     func generatorCoversAll() {
         var generator = MessageGenerator(seed: 1)
         let kinds = Set((0..<1000).map { _ in MessageCodecTests.kind(of: generator.message()) })
-        #expect(kinds.count == 8)
+        #expect(kinds.count == 11)
     }
 
     @Test("20,000 mutated inputs give a message or an error, never a trap")
@@ -112,7 +112,10 @@ struct MessageCodecTests {
             case .success: "success"
             case .conflict: "conflict"
             case .staleTerm: "staleTerm"
+            case .installing: "installing"
             }
+        case .installSnapshot: "installSnapshot"
+        case .timeoutNow: "timeoutNow"
         }
     }
 }
@@ -173,17 +176,32 @@ private struct MessageGenerator {
     }
 
     private mutating func outcome() -> AppendEntriesReply.Outcome {
-        switch self.below(3) {
+        switch self.below(4) {
         case 0: .success(matchIndex: self.index())
         case 1:
             .conflict(
                 rejectedIndex: self.index(), conflictTerm: self.bool() ? self.term() : nil, conflictIndex: self.index())
+        case 2: .installing
         case _: .staleTerm
         }
     }
 
+    /// Voters and perhaps outgoing ones and learners, with names of their own.
+    private mutating func membership() -> Membership {
+        func members(_ prefix: String, _ count: Int) -> [Member] {
+            (0..<count).map { number in
+                Member(
+                    nodeID: NodeID(rawValue: "\(prefix)\(number)"), storageID: StorageID(rawValue: UInt64(number)),
+                    peerAddress: number == 0 ? "" : "host-\(number):7501", clientAddress: "h:\(number)")
+            }
+        }
+        return Membership(
+            voters: members("n", 1 + self.below(3)), outgoing: members("n", self.below(3)),
+            learners: members("learner", self.below(3)))
+    }
+
     mutating func message() -> Message {
-        switch self.below(6) {
+        switch self.below(8) {
         case 0: return .preVote(self.voteRequest())
         case 1:
             return .preVoteReply(
@@ -197,6 +215,15 @@ private struct MessageGenerator {
                 AppendEntries(
                     term: self.term(), prevLogIndex: self.index(), prevLogTerm: self.term(), entries: entries,
                     leaderCommit: self.index(), readRound: self.number()))
+        case 5: return .timeoutNow(TimeoutNow(term: self.term()))
+        case 6:
+            let description = SnapshotDescription(
+                position: LogPosition(index: self.index(), term: self.term()), length: self.number(),
+                checksum: UInt32(truncatingIfNeeded: self.next()))
+            return .installSnapshot(
+                InstallSnapshot(
+                    term: self.term(), offer: SnapshotOffer(description: description, membership: self.membership()),
+                    readRound: self.number()))
         case _:
             return .appendEntriesReply(
                 AppendEntriesReply(term: self.term(), outcome: self.outcome(), readRound: self.number()))

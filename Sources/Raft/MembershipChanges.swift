@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Changes of who takes part, by joint consensus (Raft paper, section 6; Ongaro's thesis, section 4.3).
+extension RaftCore {
+    /// Begins a change, unless there is a reason not to. It is over when `isMembershipSettled`.
+    mutating func changeMembership(_ id: ProposalID, _ change: MembershipChange) {
+        do throws(MembershipProblem) {
+            let membership = try self.checked(change)
+            self.effects.append(.proposalAppended(id, first: self.log.lastIndex.next(), term: self.currentTerm))
+            self.appendMembership(membership)
+        } catch {
+            self.effects.append(.membershipRefused(id, error))
+        }
+    }
+
+    private func checked(_ change: MembershipChange) throws(MembershipProblem) -> Membership {
+        guard case .leader(let leader) = self.role, leader.isEstablished, leader.transfer == nil else {
+            throw .notLeader(leaderID: self.leaderID == self.configuration.nodeID ? nil : self.leaderID)
+        }
+        // Going back may overtake the joint entry itself: both majorities must take it all the same.
+        guard change == .goBack || self.memberships.latestIndex <= self.commitIndex else { throw .changeUnderWay }
+        let membership = try self.membership.beginning(change)
+        if case .change(let promote, _) = change {
+            for nodeID in promote {
+                guard let position = self.peers.firstIndex(of: nodeID) else { throw .notMember(nodeID) }
+                let matchIndex = leader.progress[position].matchIndex
+                guard matchIndex.rawValue + self.configuration.promotionLag >= self.log.lastIndex.rawValue else {
+                    throw .behind(nodeID, matchIndex: matchIndex, lastIndex: self.log.lastIndex)
+                }
+            }
+        }
+        return membership
+    }
+
+    private mutating func appendMembership(_ membership: Membership) {
+        let index = self.log.lastIndex.next()
+        let payload = MembershipCodec.encode(membership)
+        self.log.append(Entry(index: index, term: self.currentTerm, kind: .membership, payload: payload))
+        self.withLeader { _, leader in leader.uncommittedBytes += payload.count }
+        self.memberships.append(membership, at: index)
+        self.electorateChanged()
+    }
+
+    /// Other members count from now on. A leader keeps what it knows of those that stay.
+    mutating func electorateChanged() {
+        let before = self.electorate
+        let after = Electorate(self.membership, of: self.configuration.nodeID)
+        guard after != before else { return }
+        self.withLeader { core, leader in
+            leader.progress = after.peers.map { peer in
+                guard let position = before.peers.firstIndex(of: peer) else {
+                    return Progress(nextIndex: core.log.lastIndex.next(), now: core.now)
+                }
+                return leader.progress[position]
+            }
+        }
+        self.electorate = after
+    }
+
+    /// What a leader does once the latest change is committed: it leaves a joint phase; and if it has no vote any more, it
+    /// makes room for one who has (Ongaro's thesis, section 4.2.2).
+    mutating func advanceMembership() {
+        guard case .leader(let leader) = self.role, self.memberships.latestIndex <= self.commitIndex,
+            self.commitIndex >= leader.firstIndex
+        else { return }
+        if self.membership.isJoint {
+            self.appendMembership(self.membership.ending)
+        } else if !self.electorate.isVoter {
+            self.tellSuccessor()
+            self.becomeFollower(term: self.currentTerm, leaderID: nil)
+            self.leaderContact = nil
+        }
+    }
+
+    mutating func reportMembership() {
+        let membership = self.membership
+        guard membership != self.reportedMembership else { return }
+        self.reportedMembership = membership
+        self.effects.append(.membershipChanged(membership))
+    }
+}

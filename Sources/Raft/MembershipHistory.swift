@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The memberships that a log names, by the index of their entries: the latest counts, and if its entry is cut off, the one
+/// before it counts again (Raft paper, section 6).
+struct MembershipHistory: Hashable, Sendable {
+    /// What counted at the log's base.
+    private(set) var base: Membership
+    private var changes: [(index: LogIndex, membership: Membership)] = []
+
+    init(base: Membership) {
+        self.base = base
+    }
+
+    var current: Membership { self.changes.last?.membership ?? self.base }
+
+    /// The index of the latest entry that names one; zero if none does that the log still holds.
+    var latestIndex: LogIndex { self.changes.last?.index ?? .zero }
+
+    /// What counts for a state that has applied everything through an index, which isn't below the base.
+    func membership(at index: LogIndex) -> Membership {
+        self.changes.last { $0.index <= index }?.membership ?? self.base
+    }
+
+    mutating func append(_ membership: Membership, at index: LogIndex) {
+        self.changes.append((index, membership))
+    }
+
+    mutating func truncate(from index: LogIndex) {
+        self.changes.removeAll { $0.index >= index }
+    }
+
+    /// The log begins behind this index now.
+    mutating func compact(through index: LogIndex) {
+        self.base = self.membership(at: index)
+        self.changes.removeAll { $0.index <= index }
+    }
+
+    static func == (left: MembershipHistory, right: MembershipHistory) -> Bool {
+        left.base == right.base && left.changes.elementsEqual(right.changes, by: ==)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(self.base)
+        for change in self.changes {
+            hasher.combine(change.index)
+            hasher.combine(change.membership)
+        }
+    }
+}

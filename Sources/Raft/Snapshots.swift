@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Log compaction and snapshots (Raft paper, section 7).
+///
+/// The applied state on a node's disk is its snapshot: the log lets go of what the state holds. A follower that lacks what
+/// is gone fetches a copy of the leader's state. The file's way is the driver's; the core says when one is taken, offered,
+/// fetched and installed.
+extension RaftCore {
+    // MARK: Compaction
+
+    /// Bytes of entries that one batch lets go of at most.
+    private static let compactionStep = 4 << 20
+
+    /// Lets go of what the applied state on this node's disk makes unnecessary, but for the latest entries.
+    mutating func compactLog() {
+        let retained = self.configuration.retainedLogBytes
+        guard self.log.bytes > retained + retained / 4, self.installing == nil else { return }
+        let limit = min(self.stateDurableIndex, self.appliedIndex, self.durableIndex, self.neededThrough)
+        let index = self.log.compactionIndex(keeping: retained, through: limit, step: Self.compactionStep)
+        guard index > self.log.base.index else { return }
+        self.log.compact(through: index)
+        self.memberships.compact(through: index)
+        self.changedBase = LogBase(
+            position: self.log.base, membership: self.memberships.base,
+            keepsEntries: self.changedBase?.keepsEntries ?? true)
+    }
+
+    /// A leader keeps what followers that answer still need, but not without end.
+    private var neededThrough: LogIndex {
+        guard case .leader(let leader) = self.role, self.log.bytes < 4 * self.configuration.retainedLogBytes else {
+            return self.log.lastIndex
+        }
+        var index = self.log.lastIndex
+        for progress in leader.progress
+        where self.now.nanoseconds(since: progress.lastHeard) <= self.configuration.electionTimeout.upperBound {
+            switch progress.mode {
+            case .probe, .replicate: index = min(index, progress.matchIndex)
+            case .snapshot: index = min(index, leader.snapshot?.position.index ?? self.log.base.index)
+            }
+        }
+        return index
+    }
+
+    // MARK: The leader
+
+    /// The snapshot, if the log goes on behind it.
+    func usable(_ snapshot: SnapshotOffer?) -> SnapshotOffer? {
+        guard let snapshot, self.log.term(at: snapshot.position.index) == snapshot.position.term else { return nil }
+        return snapshot
+    }
+
+    /// Has one taken if followers need one and there is none.
+    mutating func takeSnapshotIfNeeded(_ leader: inout LeaderState) {
+        guard !leader.isTakingSnapshot, leader.progress.contains(where: { $0.mode == .snapshot }),
+            self.usable(leader.snapshot) == nil
+        else { return }
+        leader.isTakingSnapshot = true
+        self.effects.append(.takeSnapshot)
+    }
+
+    /// Offers a snapshot; while there is none, says that there is a leader.
+    mutating func offer(_ snapshot: SnapshotOffer?, to peer: NodeID, progress: inout Progress, round: UInt64) {
+        progress.sentRound = round
+        guard let snapshot else {
+            let base = self.log.base
+            return self.send(
+                .appendEntries(
+                    AppendEntries(
+                        term: self.currentTerm, prevLogIndex: base.index, prevLogTerm: base.term, entries: [],
+                        leaderCommit: min(self.commitIndex, base.index), readRound: round)), to: peer)
+        }
+        self.send(
+            .installSnapshot(InstallSnapshot(term: self.currentTerm, offer: snapshot, readRound: round)), to: peer)
+    }
+
+    mutating func snapshotTaken(_ description: SnapshotDescription) {
+        let position = description.position
+        let membership = self.memberships.membership(at: position.index)
+        let isOfThisLog = self.log.term(at: position.index) == position.term
+        self.withLeader { _, leader in
+            leader.isTakingSnapshot = false
+            if isOfThisLog { leader.snapshot = SnapshotOffer(description: description, membership: membership) }
+        }
+    }
+
+    // MARK: The follower
+
+    mutating func handle(_ request: InstallSnapshot, from leader: NodeID) {
+        guard request.term >= self.currentTerm else {
+            let reply = AppendEntriesReply(term: self.currentTerm, outcome: .staleTerm, readRound: request.readRound)
+            return self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
+        }
+        if case .leader = self.role {
+            invariant(request.term > self.currentTerm, "\(leader) leads term \(request.term), and so does this node")
+        }
+        self.becomeFollower(term: request.term, leaderID: leader)
+        self.isLeaderGone = false
+        guard request.offer.position.index > self.commitIndex else {
+            // What is committed is the leader's too.
+            let matchIndex = min(self.commitIndex, self.durableIndex)
+            return self.answer(.success(matchIndex: matchIndex), readRound: request.readRound, to: leader)
+        }
+        guard !self.isDiskFull else { return self.answer(.staleTerm, readRound: request.readRound, to: leader) }
+        if self.installing == nil { self.effects.append(.fetchSnapshot(request.offer, from: leader)) }
+        self.answer(.installing, readRound: request.readRound, to: leader)
+    }
+
+    /// A snapshot at or below what is committed here is of no use any more.
+    mutating func snapshotReceived(_ offer: SnapshotOffer) {
+        if case .leader = self.role { return }
+        guard self.installing == nil, offer.position.index > self.commitIndex else { return }
+        self.installing = offer
+        self.effects.append(.installSnapshot(offer))
+    }
+
+    /// The state is the snapshot's. If the log holds the snapshot's last entry, what stands behind it stays; else all of it
+    /// goes (Raft paper, figure 13, steps 6 and 7).
+    mutating func snapshotInstalled(_ offer: SnapshotOffer) {
+        invariant(
+            self.installing == offer, "a snapshot at \(offer.position.index) was installed, which nobody asked for")
+        self.installing = nil
+        let position = offer.position
+        let keepsEntries = self.log.term(at: position.index) == position.term
+        if keepsEntries {
+            self.log.compact(through: position.index)
+            self.memberships.compact(through: position.index)
+        } else {
+            self.log.reset(to: position)
+            self.memberships = MembershipHistory(base: offer.membership)
+            self.forgetDurable(from: .zero)
+        }
+        self.electorateChanged()
+        self.changedBase = LogBase(position: position, membership: offer.membership, keepsEntries: keepsEntries)
+        self.commitIndex = max(self.commitIndex, position.index)
+        self.appliedIndex = max(self.appliedIndex, position.index)
+        self.stateDurableIndex = max(self.stateDurableIndex, position.index)
+    }
+}
