@@ -59,7 +59,7 @@ let coreTargets: [Target] = [
     tests("TransactionsTests", ["Transactions", "Bytes"]),
     tests("ClusterConfigurationTests", ["ClusterConfiguration"]),
     tests("SQLiteTests", ["SQLite"]),
-    tests("RaftStoreTests", ["Locks", "RaftStore", "Raft", "SQLite"]),
+    tests("RaftStoreTests", ["Locks", "RaftStore", "Raft", "SQLite", "Simulation"]),
     tests("StateStoreTests", ["StateStore", "Transactions", "SQLite"]),
     tests("SimulationTests", ["Simulation", "Raft", "Transactions"]),
 ]

@@ -96,6 +96,7 @@ package struct RaftCore: Sendable {
     package var lastIndex: LogIndex { self.log.lastIndex }
     package func entry(at index: LogIndex) -> Entry? { self.log.entry(at: index) }
 
+    package var nodeID: NodeID { self.configuration.nodeID }
     /// The other members, in the order of their ids.
     var peers: [NodeID] { self.electorate.peers }
     /// What the log's first entry follows.

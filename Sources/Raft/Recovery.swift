@@ -30,6 +30,23 @@ package struct RecoveredLog: Hashable, Sendable {
         self.membership = membership
     }
 
+    /// The last entry, or the base if there is none.
+    package var lastIndex: LogIndex { self.entries.last?.index ?? self.base.index }
+
+    /// Whether this very entry is in the log, its base included. Applied state must be of such a place.
+    package func holds(_ position: LogPosition) -> Bool {
+        if position == self.base { return true }
+        guard position.index > self.base.index else { return false }
+        let offset = Int(clamping: position.index.rawValue - self.base.index.rawValue - 1)
+        return self.entries.indices.contains(offset) && self.entries[offset].term == position.term
+    }
+
+    /// The log once an install is finished that was cut off behind the replacement of the applied state: it doesn't hold the
+    /// snapshot's last entry, so no entry stays (Raft paper, figure 13).
+    package func finishing(_ offer: SnapshotOffer) -> RecoveredLog {
+        RecoveredLog(hardState: self.hardState, base: offer.position, entries: [], membership: offer.membership)
+    }
+
     /// The log of a node that has just been initialised.
     package static let empty = RecoveredLog(hardState: .initial, base: .zero, entries: [])
 }

@@ -111,9 +111,9 @@ package enum DataFolder {
                     path: path, detail: "a node id has 1 to \(NodeID.maximumLength) bytes, not '\(nodeID.rawValue)'")
             }
         }
-        guard Set(members.map(\.nodeID)).count == members.count, members.count <= MembershipRecord.limit else {
+        guard Set(members.map(\.nodeID)).count == members.count, members.count <= Membership.maximumMembers else {
             throw .notInitialised(
-                path: path, detail: "each of at most \(MembershipRecord.limit) members is named once")
+                path: path, detail: "each of at most \(Membership.maximumMembers) members is named once")
         }
         guard members.contains(where: { $0.nodeID == identity.nodeID }) else {
             throw .notInitialised(path: path, detail: "node \(identity.nodeID.rawValue) is not among the members")

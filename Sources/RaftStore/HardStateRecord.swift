@@ -101,39 +101,3 @@ package struct HardStateRecord: Hashable, Sendable {
         return highest
     }
 }
-
-/// Who is in the group, each with the life of its data folder that its votes count for.
-struct MembershipRecord: Hashable, Sendable {
-    var members: [Member]
-
-    static let limit = 64
-
-    func encoded() -> [UInt8] {
-        var writer = ByteWriter()
-        writer.writeList(self.members) { writer, member in
-            member.nodeID.encodeField(into: &writer)
-            writer.write(member.storageID.rawValue)
-        }
-        writer.write(Checksum.of(writer.bytes))
-        return writer.bytes
-    }
-
-    /// - Returns: `nil` if the bytes aren't a whole record whose checksum matches.
-    static func decode(_ bytes: [UInt8]) -> MembershipRecord? {
-        guard bytes.count > 4 else { return nil }
-        var reader = ByteReader(bytes)
-        return try? self.decode(from: &reader, checksum: Checksum.of(bytes.dropLast(4)))
-    }
-
-    private static func decode(from reader: inout ByteReader, checksum: UInt32) throws(ByteError) -> MembershipRecord? {
-        let members = try reader.readList(limit: self.limit) { reader throws(ByteError) in
-            guard let nodeID = try NodeID.decodeField(from: &reader) else {
-                throw .invalidValue(offset: reader.offset, field: "node id")
-            }
-            return Member(nodeID: nodeID, storageID: StorageID(rawValue: try reader.read()))
-        }
-        guard try reader.read(UInt32.self) == checksum else { return nil }
-        try reader.finish()
-        return MembershipRecord(members: members)
-    }
-}

@@ -6,6 +6,8 @@ internal import Raft
 /// What several batches come to when they are written as one: entries that a later batch of the same transaction
 /// replaces never reach the disk.
 struct LogChange: Hashable, Sendable {
+    /// Where the log begins from now on, if that changes. Comes before everything else.
+    private(set) var base: LogBase?
     /// The first durable entry to be removed, if any is.
     private(set) var truncateFrom: LogIndex?
     /// Contiguous; they follow the log as it is after the truncation.
@@ -17,15 +19,32 @@ struct LogChange: Hashable, Sendable {
     ///   - lastIndex: the last durable entry.
     init(_ batches: [Batch], hardState: HardState, base: LogIndex, lastIndex: LogIndex) throws(StoreError) {
         self.hardState = hardState
-        var end = lastIndex
+        var (base, end, durableEnd) = (base, lastIndex, lastIndex)
         for batch in batches {
+            if let newBase = batch.base {
+                let position = newBase.position.index
+                guard position > base, !newBase.keepsEntries || position <= end else {
+                    throw .invalidBatch(
+                        sequence: batch.sequence,
+                        reason: "it begins the log at \(position.rawValue), behind \(base.rawValue) and \(end.rawValue)"
+                    )
+                }
+                if !newBase.keepsEntries {
+                    self.truncateFrom = nil
+                    self.entries = []
+                    (end, durableEnd) = (position, position)
+                }
+                // After a base that keeps nothing the next may wait for its turn: the rows in between aren't written yet.
+                if self.base?.keepsEntries ?? true { self.base = newBase }
+                base = position
+            }
             if let from = batch.truncateFrom {
                 guard from > base, from <= end.next() else {
                     throw .invalidBatch(
                         sequence: batch.sequence,
                         reason: "it cuts at \(from.rawValue), the log holds \(base.rawValue + 1) to \(end.rawValue)")
                 }
-                self.cut(from: from, lastDurable: self.truncateFrom?.previous() ?? lastIndex)
+                self.cut(from: from, lastDurable: self.truncateFrom?.previous() ?? durableEnd)
                 end = min(end, from.previous())
             }
             for entry in batch.entries {

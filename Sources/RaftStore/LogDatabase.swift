@@ -18,6 +18,7 @@ final class LogDatabase {
     private let insertBatch: Statement
     private let rewriteBatch: Statement
     private let deleteBatches: Statement
+    private let deletePrefix: Statement
     private let writeHardState: Statement
     private let writeMembership: Statement
 
@@ -43,6 +44,7 @@ final class LogDatabase {
             self.rewriteBatch = try Statement(
                 "UPDATE batches SET last = ?2, term = ?3, checksum = ?4, entries = ?5 WHERE id = ?1", in: database)
             self.deleteBatches = try Statement("DELETE FROM batches WHERE id >= ?1 AND grp = ?2", in: database)
+            self.deletePrefix = try Statement("DELETE FROM batches WHERE id <= ?1 AND grp = ?2", in: database)
             self.writeHardState = try Statement(
                 "UPDATE hard_state SET record = ?2 WHERE grp = ?1", in: database)
             self.writeMembership = try Statement("UPDATE membership SET record = ?2 WHERE grp = ?1", in: database)
@@ -103,7 +105,7 @@ final class LogDatabase {
         let path = folder + "/" + DataFolder.Names.database
         // SQLite gives the WAL the permissions of this file.
         _ = try File(path, flags: O_RDWR | O_CREAT | O_EXCL)
-        let membership = MembershipRecord(members: members).encoded()
+        let membership = MembershipRecord(membership: Membership(voters: members)).encoded()
         let record = HardStateRecord(
             group: .zero, commitCounter: 1, hardState: .initial, base: .zero, baseChain: 0, lastIndex: .zero,
             lastChain: 0, membershipChecksum: Checksum.of(membership), identity: identity)
@@ -255,6 +257,16 @@ final class LogDatabase {
             try self.deleteBatches.run()
         }
         try self.expectChanges(count, "rows of the entries from \(id)")
+    }
+
+    /// Removes the log's first rows, through `id`. What they held becomes free pages, which later rows use again.
+    func deleteRows(through id: Int64, group: GroupID, count: Int) throws(StoreError) {
+        try self.run { () throws(SQLiteError) in
+            try self.deletePrefix.bind(id, at: 1)
+            try self.deletePrefix.bind(Int64(group.rawValue), at: 2)
+            try self.deletePrefix.run()
+        }
+        try self.expectChanges(count, "rows of the entries through \(id)")
     }
 
     func write(_ record: HardStateRecord) throws(StoreError) {

@@ -11,7 +11,7 @@ internal import Raft
 /// Everything that is read and judged before a log is used: the same for a node's start and for a reader.
 struct LogStart {
     let record: HardStateRecord
-    let members: [Member]
+    let membership: MembershipRecord
     let rows: [BatchRow]
     let log: RecoveredLog
     let mark: WALMark
@@ -37,16 +37,16 @@ struct LogStart {
 
         let database = try LogDatabase(folder: folder)
         try database.checkFormat()
-        let (record, members) = try Self.readState(database, mark: mark)
+        let (record, membership) = try Self.readState(database, mark: mark)
         do throws(WALJudge.Verdict) {
             try WALJudge.judge(wal, mark: mark, commitCounter: record.commitCounter, counterBehind: counterBehind)
         } catch {
             throw .corrupt(path: walPath, detail: error.detail)
         }
         try database.checkStructure()
-        (self.rows, self.log) = try Self.readLog(database, record: record)
+        (self.rows, self.log) = try Self.readLog(database, record: record, membership: membership)
         self.record = record
-        self.members = members
+        self.membership = membership
         self.mark = mark
         self.wal = wal
         self.database = database
@@ -105,7 +105,7 @@ struct LogStart {
 
     private static func readState(
         _ database: LogDatabase, mark: WALMark
-    ) throws(StoreError) -> (HardStateRecord, [Member]) {
+    ) throws(StoreError) -> (HardStateRecord, MembershipRecord) {
         guard let bytes = try database.readHardState(group: .zero) else {
             throw .rot(.hardStateMissing, path: database.path)
         }
@@ -120,12 +120,12 @@ struct LogStart {
         else {
             throw .corrupt(path: database.path, detail: "the row of the members is not the one that was written")
         }
-        return (record, membership.members)
+        return (record, membership)
     }
 
     /// Reads all rows, holds each against the checksum that runs through them, and asks Raft's rules.
     private static func readLog(
-        _ database: LogDatabase, record: HardStateRecord
+        _ database: LogDatabase, record: HardStateRecord, membership: MembershipRecord
     ) throws(StoreError) -> ([BatchRow], RecoveredLog) {
         var rows: [BatchRow] = []
         var stored: [StoredLog.BatchRow] = []
@@ -143,7 +143,8 @@ struct LogStart {
         let state = StoredLog.HardStateRow(
             isIntact: true, hardState: record.hardState, base: record.base, lastIndex: record.lastIndex)
         do throws(Rot) {
-            let log = try Recovery.recover(StoredLog(hardState: state, batches: stored))
+            let log = try Recovery.recover(
+                StoredLog(hardState: state, batches: stored, membership: membership.membership))
             guard chain == record.lastChain else {
                 throw Rot.batchDamaged(first: rows.last?.first ?? .zero, last: rows.last?.last ?? .zero)
             }

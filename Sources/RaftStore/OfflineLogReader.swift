@@ -7,6 +7,7 @@ package import Raft
 /// It holds the folder's lock while it lives, so that no node starts meanwhile.
 package final class OfflineLogReader {
     package let identity: StoreIdentity
+    /// Who takes part at the log's base.
     package let members: [Member]
     package let hardState: HardState
     package let base: LogPosition
@@ -26,7 +27,7 @@ package final class OfflineLogReader {
         self.lock = try FolderLock(folder: path)
         let start = try LogStart(folder: path, renewing: false)
         self.identity = start.record.identity
-        self.members = start.members
+        self.members = start.membership.members
         self.hardState = start.record.hardState
         self.base = start.record.base
         self.lastIndex = start.record.lastIndex

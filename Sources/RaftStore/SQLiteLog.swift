@@ -11,7 +11,8 @@ package final class SQLiteLog {
     package let identity: StoreIdentity
     /// What the log held when it was opened. The owner may let go of it with `takeRecovered()`.
     package private(set) var recovered: RecoveredLog
-    package private(set) var members: [Member]
+    /// Who takes part at the log's base, with every storage id that is known.
+    package var members: [Member] { self.membership.members }
     /// Bytes that were written to the WAL since the last checkpoint.
     package var uncheckpointedBytes: Int {
         guard let open else { return 0 }
@@ -19,6 +20,7 @@ package final class SQLiteLog {
     }
 
     private var record: HardStateRecord
+    private var membership: MembershipRecord
     private var rows: [BatchRow]
     private var pagesAtCheckpoint = 0
     private var open: OpenFiles?
@@ -70,7 +72,7 @@ package final class SQLiteLog {
         self.folder = folder
         self.identity = start.record.identity
         self.recovered = start.log
-        self.members = start.members
+        self.membership = start.membership
         self.record = start.record
         self.rows = start.rows
         self.reserve = reserve
@@ -128,42 +130,79 @@ package final class SQLiteLog {
             batches, hardState: self.record.hardState, base: self.record.base.index, lastIndex: self.record.lastIndex)
         var record = self.record
         record.hardState = change.hardState
-        var kept = self.rows.count
+        var membership = self.membership
+        // The rows that stay as they are.
+        var kept = self.rows.indices
         var changed: [BatchRow] = []
         try self.commit(&record) { record, database throws(StoreError) in
-            if let from = change.truncateFrom {
-                kept = self.rows.count - self.rows.reversed().prefix { $0.last >= from }.count
-                changed = try self.truncate(from: from, keeping: kept, &record, database)
+            if let base = change.base {
+                kept = try self.begin(at: base, &record, database)
+                membership.membership = base.membership
+                try Self.write(membership, &record, database)
             }
-            changed += try self.append(change, after: changed.last ?? self.row(before: kept), &record, database)
+            if let from = change.truncateFrom {
+                let removed = self.rows[kept].reversed().prefix { $0.last >= from }.count
+                let doomed = kept.suffix(removed)
+                kept = kept.dropLast(removed)
+                changed = try self.truncate(from: from, doomed, after: self.rows[kept].last, &record, database)
+            }
+            changed += try self.append(change, after: changed.last ?? self.rows[kept].last, &record, database)
         }
-        self.rows.removeLast(self.rows.count - kept)
+        self.membership = membership
+        self.rows.removeSubrange(kept.endIndex...)
+        self.rows.removeFirst(kept.startIndex)
         self.rows.append(contentsOf: changed)
+    }
+
+    /// Moves the log's beginning: at a row's end at or before the base, or, if no entry stays, to the base itself.
+    /// - Returns: the rows that are left.
+    private func begin(
+        at base: LogBase, _ record: inout HardStateRecord, _ database: LogDatabase
+    ) throws(StoreError) -> Range<Int> {
+        let count = base.keepsEntries ? self.rows.prefix { $0.last <= base.position.index }.count : self.rows.count
+        if count > 0 {
+            let last = self.rows[count - 1]
+            try database.deleteRows(through: last.id, group: record.group, count: count)
+            record.base = LogPosition(index: last.last, term: last.term)
+            record.baseChain = last.checksum
+        }
+        if !base.keepsEntries {
+            record.base = base.position
+            record.baseChain = 0
+            record.lastIndex = base.position.index
+            record.lastChain = 0
+        }
+        return count..<self.rows.count
+    }
+
+    private static func write(
+        _ membership: MembershipRecord, _ record: inout HardStateRecord, _ database: LogDatabase
+    ) throws(StoreError) {
+        let bytes = membership.encoded()
+        record.membershipChecksum = Checksum.of(bytes)
+        try database.writeMembership(bytes, group: record.group)
     }
 
     /// Makes the life of a member's data folder durable: from then on only votes and acknowledgements of that life
     /// count.
     /// - Throws: as `write`; `StoreError.foreign` if the member is known with another one, or isn't known at all.
     package func recordStorageID(_ storageID: StorageID, of nodeID: NodeID) throws(StoreError) {
-        guard let place = self.members.firstIndex(where: { $0.nodeID == nodeID }) else {
+        guard let known = self.members.first(where: { $0.nodeID == nodeID })?.storageID else {
             throw .foreign(path: self.folder, expected: "a member of the group", found: "node \(nodeID.rawValue)")
         }
-        let known = self.members[place].storageID
         guard known != storageID else { return }
         guard known == .unknown else {
             throw .foreign(
                 path: self.folder, expected: "node \(nodeID.rawValue) with storage id \(known.rawValue)",
                 found: "storage id \(storageID.rawValue)")
         }
-        var members = self.members
-        members[place] = Member(nodeID: nodeID, storageID: storageID)
-        let membership = MembershipRecord(members: members).encoded()
+        var membership = self.membership
+        membership.learned[nodeID] = storageID
         var record = self.record
-        record.membershipChecksum = Checksum.of(membership)
         try self.commit(&record) { record, database throws(StoreError) in
-            try database.writeMembership(membership, group: record.group)
+            try Self.write(membership, &record, database)
         }
-        self.members = members
+        self.membership = membership
     }
 
     /// Moves the WAL's content into the database file; the next write begins the WAL anew.
@@ -207,20 +246,17 @@ package final class SQLiteLog {
         self.record = record
     }
 
-    private func row(before count: Int) -> BatchRow? { count > 0 ? self.rows[count - 1] : nil }
-
     /// Removes what a conflict removes.
     /// - Returns: the row that it cut through, with its new end, if there is one.
     private func truncate(
-        from: LogIndex, keeping kept: Int, _ record: inout HardStateRecord, _ database: LogDatabase
+        from: LogIndex, _ removed: Range<Int>, after previous: BatchRow?, _ record: inout HardStateRecord,
+        _ database: LogDatabase
     ) throws(StoreError) -> [BatchRow] {
-        let removed = self.rows[kept...]
-        guard let first = removed.first else { return [] }
-        var doomed = removed
+        guard let first = self.rows[removed].first else { return [] }
+        var doomed = self.rows[removed]
         var shortened: [BatchRow] = []
-        let previous = self.row(before: kept)
         if first.first < from {
-            doomed = removed.dropFirst()
+            doomed = doomed.dropFirst()
             shortened = [try self.shorten(first, to: from.previous(), after: previous, &record, database)]
         }
         if let start = doomed.first {

@@ -113,6 +113,8 @@ extension Rot {
             "the log ends at entry \(found.rawValue) and should end at \(expected.rawValue)"
         case .termOutOfOrder(let index, let term):
             "entry \(index.rawValue) has the term \(term.rawValue), which cannot stand there"
+        case .membershipUnreadable(let index):
+            "entry \(index.rawValue) names members in a form that this version doesn't know"
         }
     }
 }

@@ -161,7 +161,9 @@ enum Simulate {
         "\(statistics.events) events, \(statistics.elections) elections, \(statistics.committed) entries committed, "
             + "\(statistics.writesAcknowledged) writes acknowledged, \(statistics.readsAnswered) reads answered, "
             + "\(statistics.transactionsAcknowledged) commands of transactions acknowledged, "
-            + "\(statistics.transactionsEnded) transactions ended, \(statistics.outcomesTold) outcomes told"
+            + "\(statistics.transactionsEnded) transactions ended, \(statistics.outcomesTold) outcomes told, "
+            + "\(statistics.snapshots) snapshots taken and \(statistics.installs) installed, "
+            + "\(statistics.transfers) hand-overs asked for"
     }
 
     private static func printEnd(_ totals: RunTotals) {

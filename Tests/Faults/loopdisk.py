@@ -3,8 +3,8 @@
 import fcntl
 import os
 import shutil
-import struct
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,14 +16,22 @@ SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 
 
+# A login's path has the tools of the system's administrator, that of a service may not.
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
 def what_is_missing():
-    """Why no disk can be mounted here, or None if one can."""
+    """Why no disk can be mounted here, or None if one can: it is tried."""
     if os.geteuid() != 0:
         return "only root can mount a file system"
     for tool in ("mkfs.ext4", "mount", "umount"):
         if shutil.which(tool) is None:
             return f"{tool} is not installed"
-    return None
+    try:
+        with LoopDisk(8):
+            return None
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"no file system can be mounted: {error}"
 
 
 class LoopDisk:

@@ -26,7 +26,7 @@ import Testing
         #expect(empty == .notInitialised(path: fixture.path, detail: "it is empty"))
         #expect(try DataFolder.inspect(path: fixture.path) == .empty)
         try fixture.initialise()
-        #expect(try fixture.recovered() == .empty)
+        #expect(try fixture.recovered() == StoreFixture.empty)
     }
 
     @Test("A folder with something else in it becomes no node's")
@@ -43,7 +43,7 @@ import Testing
     func twice() throws {
         let fixture = try StoreFixture()
         #expect(throws: StoreError.self) { try fixture.initialise() }
-        #expect(try fixture.recovered() == .empty)
+        #expect(try fixture.recovered() == StoreFixture.empty)
     }
 
     @Test("An initialisation that was cut off starts no node, and can be begun again")
@@ -53,7 +53,7 @@ import Testing
         #expect(throws: StoreError.self) { try fixture.open() }
         #expect(try DataFolder.inspect(path: fixture.path) == .unfinished)
         try fixture.initialise()
-        #expect(try fixture.recovered() == .empty)
+        #expect(try fixture.recovered() == StoreFixture.empty)
     }
 
     @Test("The folder of another node or cluster is refused and left as it is")
@@ -91,7 +91,7 @@ import Testing
         let state = try DataFolder.inspect(path: fixture.path)
         #expect(state == .initialised(log.identity, members: nil, pid: pid))
         try log.close()
-        #expect(try fixture.recovered() == .empty)
+        #expect(try fixture.recovered() == StoreFixture.empty)
     }
 
     @Test("A look at a folder tells whose it is")

@@ -9,7 +9,7 @@ import Testing
     func fresh() throws {
         let fixture = try StoreFixture()
         let recovered = try fixture.recovered()
-        #expect(recovered == .empty)
+        #expect(recovered == StoreFixture.empty)
     }
 
     @Test("What was written is there after a close and after the death of the process", arguments: [true, false])

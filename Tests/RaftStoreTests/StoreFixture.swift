@@ -10,6 +10,13 @@ final class StoreFixture {
     let path: String
     static let cluster = ClusterID(high: 0x0123_4567_89AB_CDEF, low: 42)
     static let members = ["n1", "n2", "n3"].map { Member(nodeID: NodeID(rawValue: $0), storageID: .unknown) }
+    /// What a fresh log holds.
+    static let empty = RecoveredLog(
+        hardState: .initial, base: .zero, entries: [],
+        membership: Membership(
+            voters: members.map { member in
+                Member(nodeID: member.nodeID, storageID: member.nodeID == .n1 ? StorageID(rawValue: 7) : .unknown)
+            }))
     /// Small, so that tests leave the disk alone.
     static let reserveBytes = 64 << 10
 

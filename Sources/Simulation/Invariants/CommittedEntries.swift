@@ -8,6 +8,8 @@ import Raft
 struct CommittedEntries: Sendable {
     private struct Committed: Sendable {
         let hash: UInt64
+        /// The entry's own term.
+        let entryTerm: Term
         /// The term of the node that was first seen to commit it. Leaders of later terms must have the entry.
         let term: Term
     }
@@ -28,7 +30,7 @@ struct CommittedEntries: Sendable {
                     "n\(node + 1) commits through \(last.rawValue) but its log ends at \(log.lastIndex.rawValue)")
             }
             if index > self.lastIndex {
-                self.entries.append(Committed(hash: hash, term: term))
+                self.entries.append(Committed(hash: hash, entryTerm: log.term(at: index) ?? .zero, term: term))
             } else if self.entries[Int(index.rawValue) - 1].hash != hash {
                 throw Violation(
                     .committedStays,
@@ -36,6 +38,29 @@ struct CommittedEntries: Sendable {
             }
             index = index.next()
         }
+    }
+
+    /// What was committed through an index, as a hash; nil if nothing was yet.
+    func hash(through index: LogIndex) -> UInt64? {
+        if index == .zero { return StableHash().value }
+        return index <= self.lastIndex ? self.entries[Int(index.rawValue) - 1].hash : nil
+    }
+
+    /// The log that a snapshot stands for: what was committed there.
+    func log(through position: LogPosition, of node: Int) throws(Violation) -> LogHistory {
+        guard position.index <= self.lastIndex else {
+            throw Violation(
+                .committedStays,
+                "n\(node + 1)'s log begins at \(position.index.rawValue), which was never committed")
+        }
+        let committed = self.entries[..<Int(position.index.rawValue)]
+        guard position.index == .zero || committed.last?.entryTerm == position.term else {
+            throw Violation(
+                .committedStays,
+                "n\(node + 1)'s log begins at \(position.index.rawValue) of term \(position.term.rawValue), "
+                    + "committed there was term \(committed.last?.entryTerm.rawValue ?? 0)")
+        }
+        return LogHistory(committed: committed.lazy.map { ($0.entryTerm, $0.hash) })
     }
 
     /// A node leads a term: it must have whatever was committed in terms before it.

@@ -60,6 +60,19 @@ package struct Judge: Sendable {
                 "\(self.subjects[node].id)'s batch \(batch.sequence) follows \(self.subjects[node].lastSequence)")
         }
         self.subjects[node].lastSequence = batch.sequence
+        if let base = batch.base {
+            if base.keepsEntries {
+                let hash = self.subjects[node].log.hash(through: base.position.index)
+                guard hash != nil, hash == self.committed.hash(through: base.position.index) else {
+                    throw Violation(
+                        .committedStays,
+                        "\(self.subjects[node].id) lets go of entries through \(base.position.index.rawValue) that "
+                            + "aren't the committed ones")
+                }
+            } else {
+                self.subjects[node].log = try self.committed.log(through: base.position, of: node)
+            }
+        }
         if let start = batch.truncateFrom {
             try self.committed.truncates(
                 node, term: batch.hardState.currentTerm, log: self.subjects[node].log, from: start)
@@ -95,6 +108,12 @@ package struct Judge: Sendable {
     /// The node's state machine has reached an index.
     package mutating func reaches(_ index: LogIndex, stateHash: UInt64, node: Int) throws(Violation) {
         try self.states.reached(index, hash: stateHash, after: self.subjects[node].appliedIndex, node: node)
+        self.subjects[node].appliedIndex = index
+    }
+
+    /// The node's state is a snapshot's now; its log follows.
+    package mutating func installs(_ index: LogIndex, stateHash: UInt64, node: Int) throws(Violation) {
+        try self.states.installed(index, hash: stateHash, node: node)
         self.subjects[node].appliedIndex = index
     }
 
@@ -139,9 +158,15 @@ package struct Judge: Sendable {
         self.subjects[node].leads = nil
     }
 
+    /// The node's disk is lost: whoever comes back is another one, to whom no promise holds.
+    package mutating func loses(_ node: Int) {
+        let id = self.subjects[node].id
+        self.subjects[node] = Subject(id: id)
+    }
+
     /// The node comes back with what it found on its disk.
     package mutating func restarts(_ node: Int, recovered: RecoveredLog, appliedIndex: LogIndex) throws(Violation) {
-        var log = LogHistory()
+        var log = try self.committed.log(through: recovered.base, of: node)
         for entry in recovered.entries {
             let hash = try log.append(entry)
             guard self.matching.isKnown(entry, hash: hash) else {

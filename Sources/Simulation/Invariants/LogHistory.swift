@@ -43,6 +43,13 @@ struct LogHistory: Sendable {
         return hash
     }
 
+    /// A log that begins behind a snapshot: what the snapshot stands for is what was committed.
+    init(committed hashes: some Sequence<(term: Term, hash: UInt64)>) {
+        self.links = hashes.map { Link(term: $0.term, hash: $0.hash) }
+    }
+
+    init() {}
+
     mutating func truncate(from index: LogIndex) {
         let kept = min(Int(index.previous().rawValue), self.links.count)
         self.links.removeLast(self.links.count - kept)

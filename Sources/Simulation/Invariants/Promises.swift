@@ -26,6 +26,8 @@ struct Promises: Sendable {
             self.show(reply.term)
             if reply.isGranted { try self.votes(for: receiver, term: reply.term, voter: node) }
         case .appendEntries(let request): self.show(request.term)
+        case .installSnapshot(let request): self.show(request.term)
+        case .timeoutNow(let request): self.show(request.term)
         case .appendEntriesReply(let reply):
             self.show(reply.term)
             if case .success(let matchIndex) = reply.outcome {

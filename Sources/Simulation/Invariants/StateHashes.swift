@@ -7,6 +7,14 @@ struct StateHashes: Sendable {
     /// That of index i is at i - 1.
     private var hashes: [UInt64] = []
 
+    /// A node's state is a snapshot's now.
+    func installed(_ index: LogIndex, hash: UInt64, node: Int) throws(Violation) {
+        let position = Int(index.rawValue) - 1
+        guard self.hashes.indices.contains(position), self.hashes[position] == hash else {
+            throw Violation(.sameStateHash, "n\(node + 1) installs a state at \(index.rawValue) that no node was in")
+        }
+    }
+
     /// A node's state machine has reached an index. In its life it applies each index once, in order.
     mutating func reached(_ index: LogIndex, hash: UInt64, after previous: LogIndex, node: Int) throws(Violation) {
         guard index == previous.next() else {

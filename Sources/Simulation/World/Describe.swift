@@ -30,6 +30,9 @@ package enum Describe {
             if entry.payload.isEmpty { return place }
             let isText = entry.payload.allSatisfy { (0x20..<0x7f).contains($0) }
             return isText ? "\(place) \(String(decoding: entry.payload, as: UTF8.self))" : "\(place) command"
+        case .membership:
+            guard let membership = try? MembershipCodec.decode(entry.payload) else { return "\(place) members?" }
+            return "\(place) \(self.membership(membership))"
         }
     }
 
@@ -74,7 +77,22 @@ package enum Describe {
         case .appendEntriesReply(let reply):
             "AppendEntriesReply term=\(reply.term.rawValue) \(self.outcome(reply.outcome))"
                 + (reply.readRound > 0 ? " round=\(reply.readRound)" : "")
+        case .installSnapshot(let request):
+            "InstallSnapshot term=\(request.term.rawValue) \(self.offer(request.offer))"
+                + (request.readRound > 0 ? " round=\(request.readRound)" : "")
+        case .timeoutNow(let request): "TimeoutNow term=\(request.term.rawValue)"
         }
+    }
+
+    package static func offer(_ offer: SnapshotOffer) -> String {
+        "through=\(self.position(offer.position.index, offer.position.term)) \(self.membership(offer.membership))"
+    }
+
+    /// `{n1 n2 n3}`, in a joint phase `{n1 n2 n4 | n1 n2 n3}`, learners behind a plus.
+    package static func membership(_ membership: Membership) -> String {
+        func names(_ members: [Member]) -> String { members.map(\.nodeID.rawValue).joined(separator: " ") }
+        return "{" + names(membership.voters) + (membership.isJoint ? " | \(names(membership.outgoing))" : "")
+            + (membership.learners.isEmpty ? "" : " + \(names(membership.learners))") + "}"
     }
 
     package static func role(_ summary: RoleSummary) -> String {
@@ -84,6 +102,10 @@ package enum Describe {
     package static func batch(_ batch: Batch) -> String {
         "#\(batch.sequence) term=\(batch.hardState.currentTerm.rawValue) "
             + "vote=\(batch.hardState.votedFor?.rawValue ?? "-")"
+            + (batch.base.map { base in
+                (base.keepsEntries ? " begins behind " : " is a snapshot at ")
+                    + self.position(base.position.index, base.position.term)
+            } ?? "")
             + (batch.truncateFrom.map { " cut from \($0.rawValue)" } ?? "") + " \(self.entries(batch.entries))"
     }
 
@@ -97,6 +119,7 @@ package enum Describe {
         case .wrongEnd(let expected, let found):
             "the log ends at \(found.rawValue) instead of \(expected.rawValue)"
         case .termOutOfOrder(let index, let term): "entry \(index.rawValue) has term \(term.rawValue)"
+        case .membershipUnreadable(let index): "entry \(index.rawValue) names members that can't be read"
         }
     }
 
@@ -113,6 +136,7 @@ package enum Describe {
         case .conflict(let rejected, let term, let index):
             "conflict at=\(rejected.rawValue) term=\(term.map { String($0.rawValue) } ?? "-") go=\(index.rawValue)"
         case .staleTerm: "stale"
+        case .installing: "installing"
         }
     }
 }
@@ -155,6 +179,18 @@ extension TraceEvent {
             "n\(from + 1) -> n\(to + 1) is clogged for \(Describe.milliseconds(nanoseconds))"
         case .healedLink(let from, let to): "n\(from + 1) -> n\(to + 1) is whole again"
         case .healed: "everything heals"
+        case .takingSnapshot(let position):
+            "takes a snapshot at \(Describe.position(position.index, position.term))"
+        case .fetching(let position, let peer, let part):
+            "fetches part \(part) of the snapshot at \(Describe.position(position.index, position.term)) from n\(peer + 1)"
+        case .installed(let position):
+            "has the snapshot at \(Describe.position(position.index, position.term)) as its state"
+        case .finishesInstall(let position):
+            "finishes the install of the snapshot at \(Describe.position(position.index, position.term))"
+        case .transfers: "is asked to hand over"
+        case .changesMembers: "is asked for other members"
+        case .membersRefused(let problem): "refuses other members: \(problem)"
+        case .diskLost: "comes back with an empty disk"
         case .probed(let index): "proposes the probe at \(index.rawValue)"
         }
     }

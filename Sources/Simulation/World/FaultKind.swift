@@ -16,6 +16,8 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
     case diskFull
     case bitFlip
     case slowDisk
+    case diskLost
+    case membershipChange
     case participantTimeout
     case participantError
     case lateAnswer
@@ -37,6 +39,8 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
         case .diskFull: "F16 disk full"
         case .bitFlip: "F17 bit flip"
         case .slowDisk: "F18 slow disk"
+        case .diskLost: "F19 disk lost"
+        case .membershipChange: "F20 membership change"
         case .participantTimeout: "F21 participant's timeout"
         case .participantError: "F22 participant's error"
         case .lateAnswer: "F23 participant's late answer"

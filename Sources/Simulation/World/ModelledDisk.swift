@@ -26,12 +26,17 @@ package struct ModelledDisk: Sendable {
     private var rows: [Row] = []
     private var hardState: HardState = .initial
     private var isHardStateIntact = true
+    private var base = LogPosition.zero
+    private var membership: Membership?
     private var lastIndex: LogIndex = .zero
     /// Handed over and not yet reported as persisted: first those whose sync is under way.
     private var unsynced: [Batch] = []
     private var syncing = 0
 
-    package init() {}
+    /// - Parameter membership: who takes part, as the folder of a joining node says; nil for a node of the first hour.
+    package init(membership: Membership? = nil) {
+        self.membership = membership
+    }
 
     package var isSyncing: Bool { self.syncing > 0 }
     package var hasUnsynced: Bool { !self.unsynced.isEmpty }
@@ -101,8 +106,13 @@ package struct ModelledDisk: Sendable {
         }
         return StoredLog(
             hardState: StoredLog.HardStateRow(
-                isIntact: self.isHardStateIntact, hardState: self.hardState, base: .zero, lastIndex: self.lastIndex),
-            batches: batches)
+                isIntact: self.isHardStateIntact, hardState: self.hardState, base: self.base, lastIndex: self.lastIndex),
+            batches: batches, membership: self.membership)
+    }
+
+    /// The start finishes an install that was cut off, and syncs that before anything else.
+    package mutating func finishInstall(_ offer: SnapshotOffer) {
+        self.begin(at: LogBase(position: offer.position, membership: offer.membership, keepsEntries: false))
     }
 
     private mutating func keep(_ count: Int) {
@@ -111,12 +121,27 @@ package struct ModelledDisk: Sendable {
     }
 
     private mutating func store(_ batch: Batch) {
+        if let base = batch.base { self.begin(at: base) }
         if let start = batch.truncateFrom { self.truncate(from: start) }
         if let last = batch.entries.last {
             self.rows.append(Row(entries: batch.entries))
             self.lastIndex = last.index
         }
         self.hardState = batch.hardState
+    }
+
+    /// Whole rows go; a row that holds entries behind the base too stays as it is.
+    private mutating func begin(at base: LogBase) {
+        self.membership = base.membership
+        while let row = self.rows.first, let last = row.entries.last,
+            !base.keepsEntries || last.index <= base.position.index
+        {
+            self.base = LogPosition(index: last.index, term: last.term)
+            self.rows.removeFirst()
+        }
+        guard !base.keepsEntries else { return }
+        self.base = base.position
+        self.lastIndex = base.position.index
     }
 
     private mutating func truncate(from start: LogIndex) {

@@ -30,6 +30,8 @@ package struct RunTotals: Hashable, Sendable {
             "committed \(self.statistics.committed)", "writes \(self.statistics.writesAcknowledged)",
             "reads \(self.statistics.readsAnswered)", "acknowledged \(self.statistics.transactionsAcknowledged)",
             "ended \(self.statistics.transactionsEnded)", "told \(self.statistics.outcomesTold)",
+            "snapshots \(self.statistics.snapshots)", "installs \(self.statistics.installs)",
+            "transfers \(self.statistics.transfers)",
         ]
         for kind in FaultKind.allCases { lines.append("\(Self.key(kind)) \(self.faults[kind])") }
         return lines.joined(separator: "\n") + "\n"
@@ -48,7 +50,9 @@ package struct RunTotals: Hashable, Sendable {
             let hash = number("hash"), let events = number("events"), let elections = number("elections"),
             let committed = number("committed"),
             let writes = number("writes"), let reads = number("reads"),
-            let acknowledged = number("acknowledged"), let ended = number("ended"), let told = number("told")
+            let acknowledged = number("acknowledged"), let ended = number("ended"), let told = number("told"),
+            let snapshots = number("snapshots"), let installs = number("installs"),
+            let transfers = number("transfers")
         else { return nil }
         self.next = next
         self.passed = passed
@@ -65,6 +69,9 @@ package struct RunTotals: Hashable, Sendable {
         self.statistics.transactionsAcknowledged = acknowledged
         self.statistics.transactionsEnded = ended
         self.statistics.outcomesTold = told
+        self.statistics.snapshots = snapshots
+        self.statistics.installs = installs
+        self.statistics.transfers = transfers
         for kind in FaultKind.allCases {
             guard let count = number(Self.key(kind)) else { return nil }
             self.faults[kind] = count

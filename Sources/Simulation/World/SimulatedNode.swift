@@ -14,6 +14,8 @@ final class SimulatedNode {
         case down
         /// It found rot on its disk and stays out until it is repaired.
         case rotten
+        /// It takes no part: it never did, it left, or its disk is lost.
+        case out
     }
 
     let id: NodeID
@@ -21,6 +23,8 @@ final class SimulatedNode {
     let configuration: RaftConfiguration
     var core: RaftCore?
     var condition = Condition.down
+    /// Its disk is lost while it is a member.
+    var isLost = false
     /// Counts the process's lives, so that what was meant for an earlier one is not given to a later one.
     var life: UInt32 = 0
 
@@ -30,6 +34,8 @@ final class SimulatedNode {
     var wakeAt: UInt64?
 
     var disk = ModelledDisk()
+    /// This life of its disk.
+    var storage: StorageID
     /// Until then the disk takes nothing: it is slow, or hangs.
     var diskStalledUntil: UInt64 = 0
     /// The disk is full: what is written waits, as soon as the reserve is used up.
@@ -44,6 +50,15 @@ final class SimulatedNode {
     var state: StateMachine
     /// The state on disk: may lag behind `state`, never ahead of what this node's own log has on disk.
     var stored: StoredState
+    /// The same as a power loss leaves it.
+    var syncedState: StoredState
+    /// The latest snapshot that it has taken as leader.
+    var snapshot: (description: SnapshotDescription, state: StoredState)?
+    /// The snapshot that it fetches.
+    var fetching: (offer: SnapshotOffer, from: Int)?
+    var received: (offer: SnapshotOffer, state: StoredState)?
+    /// Names on the disk the snapshot that was last made the applied state.
+    var marker: SnapshotOffer?
     /// How far its clock is ahead of the slowest possible one, in milliseconds.
     let clockOffset: UInt64
 
@@ -66,13 +81,29 @@ final class SimulatedNode {
         self.configuration = configuration
         self.state = StateMachine(clients: clients)
         self.stored = StoredState(clients: clients)
+        self.syncedState = self.stored
+        self.storage = StorageID(rawValue: UInt64(number) + 1)
         self.clockOffset = clockOffset
     }
 
     var isProcessAlive: Bool { self.condition == .running || self.condition == .paused }
 
+    /// An empty disk, on which a node begins that joins a group with these members.
+    func loseDisk(clients: Int, membership: Membership, storage: StorageID) {
+        self.disk = ModelledDisk(membership: membership)
+        self.stored = StoredState(clients: clients)
+        self.syncedState = self.stored
+        self.state = self.stored.restored()
+        self.marker = nil
+        self.storage = storage
+    }
+
     /// The process is gone: what was only in memory is lost.
-    func die(survivors: Int) {
+    func die(survivors: Int, losesUnsyncedState: Bool) {
+        if losesUnsyncedState { self.stored = self.syncedState }
+        self.snapshot = nil
+        self.fetching = nil
+        self.received = nil
         self.core = nil
         self.condition = .down
         self.life += 1

@@ -44,6 +44,9 @@ package struct SimulationOutcome: Sendable {
         package var transactionsAcknowledged: UInt64 = 0
         package var transactionsEnded: UInt64 = 0
         package var outcomesTold: UInt64 = 0
+        package var snapshots: UInt64 = 0
+        package var installs: UInt64 = 0
+        package var transfers: UInt64 = 0
 
         package init() {}
 
@@ -56,6 +59,9 @@ package struct SimulationOutcome: Sendable {
             self.transactionsAcknowledged += other.transactionsAcknowledged
             self.transactionsEnded += other.transactionsEnded
             self.outcomesTold += other.outcomesTold
+            self.snapshots += other.snapshots
+            self.installs += other.installs
+            self.transfers += other.transfers
         }
     }
 }

@@ -78,6 +78,8 @@ struct StoredState: ArchiveView {
     private var register: Register
     private var hash = StableHash()
     private var logTime = LogTime.zero
+    /// The last entry whose effect it holds.
+    private(set) var applied = LogPosition.zero
     private var live: [Gid: GlobalTransaction] = [:]
     private var finished: [Gid: GlobalTransaction] = [:]
 
@@ -90,7 +92,9 @@ struct StoredState: ArchiveView {
     func archived(_ gid: Gid) -> GlobalTransaction? { self.finished[gid] }
 
     /// A checkpoint: all at once, or not at all.
-    mutating func checkpoint(_ state: inout StateMachine) {
+    /// - Parameter term: of the last applied entry.
+    mutating func checkpoint(_ state: inout StateMachine, term: Term) {
+        self.applied = LogPosition(index: state.appliedIndex, term: term)
         let changes = state.takeChanges()
         for transaction in changes.finished {
             self.live.removeValue(forKey: transaction.gid)

@@ -88,6 +88,15 @@ extension TraceEvent {
         case .healedLink(let from, let to): Self.mix(23, [UInt64(from), UInt64(to)], &hash)
         case .healed: hash.mix(24)
         case .probed(let index): Self.mix(25, [index.rawValue], &hash)
+        case .takingSnapshot(let position): Self.mix(30, [position.index.rawValue], &hash)
+        case .fetching(let position, let peer, let part):
+            Self.mix(31, [position.index.rawValue, UInt64(peer), UInt64(part)], &hash)
+        case .installed(let position): Self.mix(32, [position.index.rawValue], &hash)
+        case .finishesInstall(let position): Self.mix(33, [position.index.rawValue], &hash)
+        case .transfers: hash.mix(34)
+        case .changesMembers: hash.mix(35)
+        case .membersRefused: hash.mix(36)
+        case .diskLost: hash.mix(37)
         case .diskFull(let isFull): Self.mix(26, [isFull ? 1 : 0], &hash)
         }
     }
@@ -127,7 +136,17 @@ extension TraceEvent {
                 hash.mix(term?.rawValue ?? 0)
                 hash.mix(index.rawValue)
             case .staleTerm: hash.mix(7)
+            case .installing: hash.mix(8)
             }
+        case .installSnapshot(let request):
+            hash.mix(9)
+            hash.mix(request.term.rawValue)
+            hash.mix(request.readRound)
+            hash.mix(request.offer.position.index.rawValue)
+            hash.mix(UInt64(request.offer.description.checksum))
+        case .timeoutNow(let request):
+            hash.mix(10)
+            hash.mix(request.term.rawValue)
         }
     }
 

@@ -21,7 +21,8 @@ extension World {
         case .diskFull: self.fillDisk()
         case .slowDisk: self.slowDisk()
         case .bitFlip: self.harmDisk()
-        case .loss, .duplicate, .reorder, .delay, .inputOutputError, .participantTimeout, .participantError,
+        case .loss, .duplicate, .reorder, .delay, .inputOutputError, .diskLost, .membershipChange, .participantTimeout,
+            .participantError,
             .lateAnswer,
             .participantDuplicate:
             break  // Drawn for each message, sync or call, not by the clock.
@@ -60,7 +61,7 @@ extension World {
         let survivors = kind == .powerLoss ? 0 : self.faultRandom.below(unsynced + 1)
         self.record(.down(kind, survivors: survivors, of: unsynced), node)
         self.judge.stops(node.number)
-        node.die(survivors: survivors)
+        node.die(survivors: survivors, losesUnsyncedState: kind == .powerLoss && self.faultRandom.coin())
         self.disconnectAll(node)
         let downtime =
             self.plan.isStorm || self.faultRandom.coin()
@@ -114,8 +115,8 @@ extension World {
     /// Harms a row of a disk, and mostly lets the node die soon, since only a start reads the disk. Never harms a
     /// majority: the world would stand still until it heals.
     private func harmDisk() {
-        let harmed = self.nodes.filter { $0.condition == .rotten || $0.disk.isHarmed }.count
-        guard harmed < (self.nodes.count - 1) / 2, let node = self.victim(), !node.disk.isHarmed else { return }
+        let harmed = self.nodes.filter { $0.condition == .rotten || $0.isLost || $0.disk.isHarmed }.count
+        guard harmed < (self.voterCount - 1) / 2, let node = self.victim(), !node.disk.isHarmed else { return }
         let kinds = ModelledDisk.Damage.allCases
         let damage = kinds[self.faultRandom.below(kinds.count)]
         guard node.disk.harm(damage, random: &self.faultRandom) else { return }
@@ -192,6 +193,7 @@ extension World {
             case .running: break
             case .paused: try self.resume(node, life: node.life)
             case .down, .rotten: try self.start(node)
+            case .out: break
             }
         }
         for node in self.nodes { self.connectAll(node) }
@@ -199,8 +201,8 @@ extension World {
 
     /// The cluster has had its time: there must be one leader that all follow. It gets a proposal of its own.
     func probe() throws(Violation) {
-        guard let leader = self.nodes.first(where: { $0.core?.summary.role == .leader }),
-            self.nodes.allSatisfy({
+        guard let leader = self.leader,
+            self.members.allSatisfy({
                 $0.core?.summary.leaderID == leader.id && $0.core?.currentTerm == leader.core?.currentTerm
             })
         else { throw Violation(.liveness, "no leader that all nodes follow: \(self.overview)") }
@@ -215,8 +217,9 @@ extension World {
         guard self.isProbeWritten, let probeIndex = self.probeIndex else {
             throw Violation(.liveness, "the proposal after the healing was not committed: \(self.overview)")
         }
-        let first = self.nodes[0].state
-        for node in self.nodes {
+        let members = self.members
+        guard let first = members.first?.state else { throw Violation(.liveness, "no leader: \(self.overview)") }
+        for node in members {
             guard node.state.register == first.register, node.state.hash == first.hash,
                 node.state.appliedIndex >= probeIndex,
                 node.core?.lastIndex == first.appliedIndex
@@ -226,7 +229,7 @@ extension World {
     }
 
     private var overview: String {
-        self.nodes.map { node in
+        self.nodes.map { node -> String in
             guard let core = node.core else { return "\(node.id) \(node.condition)" }
             return "\(node.id) \(Describe.role(core.summary)) last=\(core.lastIndex.rawValue) "
                 + "commit=\(core.commitIndex.rawValue) applied=\(node.state.appliedIndex.rawValue)"

@@ -17,9 +17,9 @@ extension World {
         }
         self.record(.sent(message, to: peer), node)
         let carried = try self.carried(message, from: node, to: peer)
-        self.queue.add(.deliver(carried, from: node.number, to: peer), at: first)
+        self.queue.add(.deliver(carried, from: node.number, node.storage, to: peer), at: first)
         if let second = arrivals.second {
-            self.queue.add(.deliver(carried, from: node.number, to: peer), at: second)
+            self.queue.add(.deliver(carried, from: node.number, node.storage, to: peer), at: second)
         }
     }
 
@@ -27,7 +27,7 @@ extension World {
     private func carried(_ message: Message, from node: SimulatedNode, to peer: Int) throws(Violation) -> Message {
         let header = MessageHeader(
             cluster: self.cluster, group: .zero, from: node.id,
-            fromStorage: StorageID(rawValue: UInt64(node.number) + 1), to: self.ids[peer])
+            fromStorage: node.storage, to: self.ids[peer])
         let decoded: (header: MessageHeader, message: Message)
         do {
             decoded = try MessageCodec.decode(MessageCodec.encode(message, header: header))
@@ -41,8 +41,11 @@ extension World {
         return decoded.message
     }
 
-    func deliver(_ message: Message, from sender: Int, to node: SimulatedNode) throws(Violation) {
-        guard node.isProcessAlive else { return }
+    /// What a node has said on a disk that it has lost since is not believed: its connections ended with it.
+    func deliver(
+        _ message: Message, from sender: Int, _ storage: StorageID, to node: SimulatedNode
+    ) throws(Violation) {
+        guard node.isProcessAlive, self.nodes[sender].storage == storage else { return }
         self.record(.received(message, from: sender), node)
         try self.give(.received(message, from: self.ids[sender]), to: node)
     }

@@ -7,7 +7,7 @@ import Transactions
 extension World {
     /// Starts a node's process on what its disk holds.
     func start(_ node: SimulatedNode) throws(Violation) {
-        let recovered: RecoveredLog
+        var recovered: RecoveredLog
         do {
             recovered = try Recovery.recover(node.disk.stored)
         } catch {
@@ -21,6 +21,16 @@ extension World {
         guard !node.disk.isHarmed else {
             throw Violation(.rotIsSeen, "\(node.id) starts from a harmed disk")
         }
+        if !recovered.holds(node.stored.applied) {
+            guard let marker = node.marker, marker.position == node.stored.applied else {
+                throw Violation(.rotIsSeen, "\(node.id)'s state isn't in its log, and no install was under way")
+            }
+            self.record(.finishesInstall(marker.position), node)
+            recovered = recovered.finishing(marker)
+            node.disk.finishInstall(marker)
+        }
+        // A start syncs the state that it finds.
+        node.syncedState = node.stored
         let applied = node.stored.appliedIndex
         try self.judge.restarts(node.number, recovered: recovered, appliedIndex: applied)
         node.core = RaftCore(
@@ -30,7 +40,7 @@ extension World {
         self.record(
             .started(
                 term: recovered.hardState.currentTerm, votedFor: recovered.hardState.votedFor,
-                last: LogIndex(rawValue: UInt64(recovered.entries.count)), applied: applied), node)
+                last: recovered.lastIndex, applied: applied), node)
         self.connectAll(node)
         self.arm(node)
     }
@@ -94,6 +104,11 @@ extension World {
             self.record(.role(summary), node)
             if summary.role == .leader { self.statistics.elections += 1 }
         case .leaderEstablished(let term): self.takeUpWork(of: node, term: term)
+        case .takeSnapshot: self.takeSnapshot(of: node)
+        case .fetchSnapshot(let offer, let leader): self.fetch(offer, from: self.number(of: leader), by: node)
+        case .installSnapshot(let offer): try self.install(offer, on: node)
+        case .membershipChanged: break
+        case .membershipRefused(_, let problem): self.record(.membersRefused(problem), node)
         }
     }
 
@@ -112,7 +127,11 @@ extension World {
         try self.answerReads(of: node)
         // A checkpoint waits until the node's own log is on disk that far.
         if node.state.appliedIndex <= core.durableIndex, self.diskRandom.below(16) == 0 {
-            node.stored.checkpoint(&node.state)
+            node.stored.checkpoint(&node.state, term: last.term)
+            // A sync of it lets the log go of what it holds.
+            guard self.diskRandom.coin() else { return }
+            node.syncedState = node.stored
+            node.inbox.append(.compact(through: node.stored.appliedIndex))
         }
     }
 

@@ -128,8 +128,9 @@ extension World {
 
     /// All is quiet: every transaction has ended, on all nodes in the same way, and its branches with it.
     func checkTransactions() throws(Violation) {
-        guard let first = self.nodes.first else { return }
-        for node in self.nodes {
+        let members = self.members
+        guard let first = members.first else { return }
+        for node in members {
             guard node.state.transactions.liveCount == 0 else {
                 let gid = node.state.transactions.allLive.first
                 throw Violation(

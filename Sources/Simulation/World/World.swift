@@ -47,6 +47,11 @@ package final class World {
     var nodeRandom: SeededRandom
     let clientPause: ClosedRange<UInt64>
     let isDense: Bool
+    /// How many nodes the cluster begins with; the others may join later.
+    let voterCount: Int
+    let movesMembers: Bool
+    var memberRandom: SeededRandom
+    var lastStorage: UInt64
 
     package init(_ options: SimulationOptions) {
         self.options = options
@@ -54,11 +59,15 @@ package final class World {
         // Drawn even when the caller chooses, so that the rest of the world stays the same.
         let drawn = random.chance(perMillion: 700_000) ? 3 : 5
         let size = options.nodeCount ?? drawn
-        self.ids = (1...size).map { NodeID(rawValue: "n\($0)") }
+        self.voterCount = size
+        // In half of the worlds nodes come and go, and the leadership is handed over.
+        self.movesMembers = random.coin()
+        let spares = self.movesMembers ? 1 + random.below(2) : 0
+        self.ids = (1...(size + spares)).map { NodeID(rawValue: "n\($0)") }
         self.cluster = ClusterID(high: random.next(), low: random.next())
         self.plan = FaultPlan(random: &random)
-        self.network = Network(size: size, random: random.forked())
-        self.connections = Connections(size: size)
+        self.network = Network(size: size + spares, random: random.forked())
+        self.connections = Connections(size: size + spares)
         self.judge = Judge(nodes: self.ids)
         self.trace = Trace(limit: options.keepsWholeTrace ? nil : 60)
         let registerClients = 1 + random.below(3)
@@ -74,10 +83,13 @@ package final class World {
         let mean = self.isDense ? random.within(4_000_000...40_000_000) : random.within(60_000_000...400_000_000)
         self.clientPause = mean / 4...mean
         let timing = World.timing(isDense: self.isDense, random: &random)
+        let retained = Int(random.within(200...6_000)) * (self.isDense ? 10 : 1)
         let offsets = self.ids.map { _ in random.below(UInt64(400)) }
         self.nodes = self.ids.indices.map { [ids] number in
-            var configuration = RaftConfiguration(nodeID: ids[number], voters: ids)
+            var configuration = RaftConfiguration(nodeID: ids[number], voters: Array(ids.prefix(size)))
             timing(&configuration)
+            configuration.retainedLogBytes = retained
+            configuration.promotionLag = 40
             #if PlantedBugs
                 configuration.plantedBugs = options.plantedBugs
             #endif
@@ -89,6 +101,8 @@ package final class World {
         self.clientRandom = random.forked()
         self.nodeRandom = random.forked()
         self.participantRandom = random.forked()
+        self.memberRandom = random.forked()
+        self.lastStorage = UInt64(size + spares)
     }
 
     /// Half of the worlds have the product's timing and bounds; the others have narrow bounds and slower clocks. Where the
@@ -132,7 +146,10 @@ package final class World {
     }
 
     private func begin() throws(Violation) {
-        for node in self.nodes { try self.start(node) }
+        for node in self.nodes {
+            if node.number < self.voterCount { try self.start(node) } else { node.condition = .out }
+        }
+        if self.movesMembers { self.scheduleMove() }
         for client in self.clients { self.queue.add(.clientActs(client.number), at: self.pauseOfClient()) }
         for kind in FaultPlan.timed where self.plan.enabled.contains(kind) { self.scheduleFault(kind) }
         let end = max(self.options.seconds, SimulationOptions.shortestRun) * 1_000_000_000
@@ -144,8 +161,8 @@ package final class World {
 
     private func handle(_ event: WorldEvent) throws(Violation) {
         switch event {
-        case .deliver(let message, let sender, let receiver):
-            try self.deliver(message, from: sender, to: self.nodes[receiver])
+        case .deliver(let message, let sender, let storage, let receiver):
+            try self.deliver(message, from: sender, storage, to: self.nodes[receiver])
         case .news(let news, let peer, let receiver, let epoch):
             try self.tell(news, of: peer, to: self.nodes[receiver], epoch: epoch)
         case .wake(let number, let life): try self.wake(self.nodes[number], life: life)
@@ -164,6 +181,8 @@ package final class World {
         case .resume(let number, let life): try self.resume(self.nodes[number], life: life)
         case .fault(let kind): try self.fault(kind)
         case .diskHasRoom(let number): try self.makeRoom(on: self.nodes[number])
+        case .snapshot(let event): try self.handle(event)
+        case .membersMove: try self.moveMembers()
         case .partitionEnds(let links): self.endPartition(links)
         case .clientActs(let number): self.clientActs(number)
         case .clientGivesUp(let number, let attempt): self.clientGivesUp(number, attempt: attempt)

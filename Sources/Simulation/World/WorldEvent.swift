@@ -5,7 +5,7 @@ package import Transactions
 
 /// What can be due in a world.
 enum WorldEvent {
-    case deliver(Message, from: Int, to: Int)
+    case deliver(Message, from: Int, StorageID, to: Int)
     case news(Connections.News, of: Int, to: Int, epoch: UInt32)
     case wake(Int, life: UInt32)
     case turn(Int, life: UInt32)
@@ -15,6 +15,8 @@ enum WorldEvent {
     case resume(Int, life: UInt32)
     case fault(FaultKind)
     case diskHasRoom(Int)
+    case snapshot(SnapshotEvent)
+    case membersMove
     case partitionEnds([(from: Int, to: Int)])
     case clientActs(Int)
     case clientGivesUp(Int, attempt: UInt64)
@@ -58,4 +60,12 @@ package enum TraceEvent: Sendable {
     case healedLink(from: Int, to: Int)
     case healed
     case probed(LogIndex)
+    case takingSnapshot(LogPosition)
+    case fetching(LogPosition, from: Int, part: Int)
+    case installed(LogPosition)
+    case finishesInstall(LogPosition)
+    case transfers
+    case changesMembers
+    case membersRefused(MembershipProblem)
+    case diskLost
 }

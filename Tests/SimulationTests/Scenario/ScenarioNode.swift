@@ -9,6 +9,8 @@ struct ScenarioNode {
     /// Nil while the process is down.
     var core: RaftCore?
     var disk = ModelledDisk()
+    /// Who takes part, as its core said last.
+    var membership: Membership?
     /// Nanoseconds.
     var clock: UInt64 = 0
     /// The disk takes nothing until the script says so.

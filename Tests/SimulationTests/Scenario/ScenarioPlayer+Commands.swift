@@ -75,6 +75,7 @@ extension ScenarioPlayer {
         let id = self.nodes[position].id
         self.say("\(id) dies, and loses \(self.nodes[position].disk.unsyncedCount) unsynced batches")
         self.nodes[position].core = nil
+        self.nodes[position].membership = nil
         self.nodes[position].inbox = []
         self.nodes[position].isGathering = false
         self.nodes[position].disk.crash(survivors: 0)

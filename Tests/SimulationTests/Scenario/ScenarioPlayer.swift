@@ -167,6 +167,16 @@ struct ScenarioPlayer {
             self.say("  \(id) refuses read '\(self.reads[Int(read.rawValue)])', leader=\(Self.name(leader))")
         case .roleChanged(let summary): self.say("  \(id) is \(Describe.role(summary))")
         case .leaderEstablished(let term): self.say("  \(id) knows everything that was decided before term \(term)")
+        case .takeSnapshot: self.say("  \(id) needs a snapshot of its state")
+        case .fetchSnapshot(let offer, let leader): self.say("  \(id) fetches \(Describe.offer(offer)) from \(leader)")
+        case .installSnapshot(let offer): self.say("  \(id) installs \(Describe.offer(offer))")
+        case .membershipChanged(let membership):
+            // What it begins with is known.
+            if self.nodes[position].membership != nil {
+                self.say("  \(id) counts \(Describe.membership(membership))")
+            }
+            self.nodes[position].membership = membership
+        case .membershipRefused(_, let problem): self.say("  \(id) refuses other members: \(problem)")
         }
     }
 
