@@ -19,6 +19,7 @@ package final class ArchiveReader: ArchiveView, Sendable {
     private static let busyTimeoutMilliseconds: Int32 = 5_000
 
     private let connection: Locked<Connection>
+    private let path: String
     private let recovery: StateRecovery
     private let onFailure: @Sendable (StateStoreError) -> Never
 
@@ -29,6 +30,20 @@ package final class ArchiveReader: ArchiveView, Sendable {
         onFailure: @escaping @Sendable (StateStoreError) -> Never = { fatalError($0.description) }
     ) throws(StateStoreError) {
         let recovery = StateRecovery(path: path, identity: identity)
+        self.connection = Locked(try Self.open(path: path, recovery: recovery))
+        self.path = path
+        self.recovery = recovery
+        self.onFailure = onFailure
+    }
+
+    /// Another file has taken the place of the one that was read until now.
+    package func reopen() throws(StateStoreError) {
+        try self.connection.withLock { connection throws(StateStoreError) in
+            connection = try Self.open(path: self.path, recovery: self.recovery)
+        }
+    }
+
+    private static func open(path: String, recovery: StateRecovery) throws(StateStoreError) -> Connection {
         let database: Database
         do {
             database = try Self.connect(path: path)
@@ -36,15 +51,11 @@ package final class ArchiveReader: ArchiveView, Sendable {
             throw StateStoreError(error, path: path, table: "?")
         }
         _ = try Schema.meta(in: database, recovery: recovery)
-        let queries: ArchiveQueries
         do {
-            queries = try ArchiveQueries(in: database)
+            return Connection(queries: try ArchiveQueries(in: database), database: database)
         } catch {
             throw StateStoreError(error, path: path, table: "archive")
         }
-        self.connection = Locked(Connection(queries: queries, database: database))
-        self.recovery = recovery
-        self.onFailure = onFailure
     }
 
     private static func connect(path: String) throws(SQLiteError) -> Database {

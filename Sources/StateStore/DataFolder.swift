@@ -40,14 +40,28 @@ enum DataFolder {
         try Self.syncFolder(of: path)
     }
 
+    /// Lets a database that is closed, and whose WAL is empty, take the place of another closed one with an empty WAL: at
+    /// once, or not at all.
+    static func replace(_ path: String, with newer: String) throws(StateStoreError) {
+        for suffix in ["-wal", "-shm"] {
+            for name in [path, newer] {
+                guard unlink(name + suffix) == 0 || errno == ENOENT else { throw Self.failure(name + suffix, "remove") }
+            }
+        }
+        guard systemRename(newer, path) == 0 else { throw Self.failure(newer, "rename") }
+        try Self.syncFolder(of: path)
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    static func folder(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// Syncs the folder that the file is in, so that its entry survives a power loss.
     static func syncFolder(of path: String) throws(StateStoreError) {
-        let folder: String
-        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) {
-            folder = slash == path.startIndex ? "/" : String(path[..<slash])
-        } else {
-            folder = "."
-        }
+        let folder = Self.folder(of: path)
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.failure(folder, "open") }
         defer { close(descriptor) }

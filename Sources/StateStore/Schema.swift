@@ -67,7 +67,7 @@ enum Schema {
         return row
     }
 
-    private static func readMeta(in database: borrowing Database) throws(SQLiteError) -> StateRecovery.MetaRow? {
+    static func readMeta(in database: borrowing Database) throws(SQLiteError) -> StateRecovery.MetaRow? {
         let select = try Statement(
             """
             SELECT format, cluster, node, storage, applied_index, applied_term, log_time, live_count, archived_count, crc

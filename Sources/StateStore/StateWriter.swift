@@ -13,6 +13,14 @@ package final class StateWriter: Sendable {
     private enum Job: Sendable {
         case checkpoint(StateCheckpoint, whenDone: @Sendable (Result<Void, StateStoreError>) -> Void)
         case sync(whenDone: @Sendable (Result<UInt64, StateStoreError>) -> Void)
+        case install(SnapshotInstall, whenDone: @Sendable (Result<RecoveredState, StateStoreError>) -> Void)
+    }
+
+    /// What an install needs to know.
+    private struct SnapshotInstall: Sendable {
+        let path: String
+        let marker: [UInt8]
+        let identity: StateIdentity
     }
 
     private struct Waiting: Sendable {
@@ -23,7 +31,8 @@ package final class StateWriter: Sendable {
     }
 
     private let thread = DispatchQueue(label: "verdict.state-writer", qos: .userInitiated)
-    private let database: Locked<StateDatabase>
+    /// Nil only while one file takes the place of another.
+    private let database: Locked<StateDatabase?>
     private let waiting = Locked(Waiting())
     private let retryDelay: DispatchTimeInterval
 
@@ -45,6 +54,17 @@ package final class StateWriter: Sendable {
     /// - Parameter whenDone: gets the applied index that survives a power loss now.
     package func sync(whenDone: @escaping @Sendable (Result<UInt64, StateStoreError>) -> Void) {
         self.enqueue(.sync(whenDone: whenDone))
+    }
+
+    /// Queues the install of an adopted snapshot behind everything before; see `StateDatabase.install`. Readers of the file
+    /// must be opened again afterwards.
+    /// - Parameter whenDone: gets the state that the node goes on from.
+    package func install(
+        _ path: String, marker: [UInt8], identity: StateIdentity,
+        whenDone: @escaping @Sendable (Result<RecoveredState, StateStoreError>) -> Void
+    ) {
+        self.enqueue(
+            .install(SnapshotInstall(path: path, marker: marker, identity: identity), whenDone: whenDone))
     }
 
     /// Why nothing is being written: the error that ended it, or what delays it for as long as it lasts.
@@ -70,8 +90,26 @@ package final class StateWriter: Sendable {
                 let result = self.attempt { database throws(StateStoreError) in try database.sync() }
                 guard let result else { return self.retry(job) }
                 whenDone(result)
+            case .install(let install, let whenDone):
+                whenDone(self.install(install))
             }
         }
+    }
+
+    /// Not tried again: half of it may be done, and a start finishes it.
+    private func install(_ install: SnapshotInstall) -> Result<RecoveredState, StateStoreError> {
+        if case .some(let failure) = self.failure, !failure.isPassing { return .failure(failure) }
+        let result = self.database.withLock { database in
+            Result { () throws(StateStoreError) -> RecoveredState in
+                guard let old = database.take() else { throw .cannotOpen(path: install.path, reason: "closed") }
+                let new = try StateDatabase.install(
+                    install.path, marker: install.marker, over: old, identity: install.identity)
+                database = new
+                return try new.load()
+            }
+        }
+        if case .failure(let failure) = result { self.waiting.withLock { $0.failure = failure } }
+        return result
     }
 
     private func next() -> Job? {
@@ -90,7 +128,10 @@ package final class StateWriter: Sendable {
     ) -> Result<Value, StateStoreError>? {
         if case .some(let failure) = self.failure, !failure.isPassing { return .failure(failure) }
         let result = self.database.withLock { database in
-            Result { () throws(StateStoreError) in try body(database) }
+            Result { () throws(StateStoreError) -> Value in
+                guard let database else { throw .cannotOpen(path: "state.db", reason: "closed") }
+                return try body(database)
+            }
         }
         switch result {
         case .success:
