@@ -54,6 +54,8 @@ package struct ClusterConfiguration: Hashable, Sendable {
         package var maximumLiveTransactions = 100_000
         /// Bytes that may stand in a leader's log without being committed. Default 64 MiB.
         package var maximumUncommitted = 64 << 20
+        /// Bytes of applied entries that stay in the log for followers that were away for a moment. Default 16 MiB.
+        package var retainedLog = 16 << 20
         /// Requests that wait for an answer of the cluster. Default 10,000; more are refused with 429.
         package var maximumWaitingRequests = 10_000
         /// Branch calls under way to one target (host and port). Default 128.

@@ -103,6 +103,7 @@ extension Setting<ClusterConfiguration.Limits> {
         .count("max-connections", \.maximumConnections, in: 1...1_000_000),
         .count("max-live-transactions", \.maximumLiveTransactions, in: 1...10_000_000),
         .bytes("max-uncommitted", \.maximumUncommitted, in: 1 << 20...4 << 30),
+        .bytes("retained-log", \.retainedLog, in: 64 << 10...16 << 30),
         .count("max-waiting-requests", \.maximumWaitingRequests, in: 1...1_000_000),
         .count("call-window", \.callWindow, in: 1...100_000),
         .count("calls-in-flight", \.callsInFlight, in: 1...100_000),

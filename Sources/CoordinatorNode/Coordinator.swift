@@ -28,6 +28,10 @@ package protocol Coordinator: Sendable {
     /// The cluster as this node sees it; it asks the leader for what only the leader knows.
     func clusterStatus() async throws(CoordinatorError) -> ClusterStatus
 
+    /// Lets another voter lead, and returns when it does.
+    /// - Parameter target: nil for the one that is best placed.
+    func transferLeadership(to target: String?) async throws(CoordinatorError) -> LeadershipAnswer
+
     /// This node alone. Never waits for another node or for the disk.
     func nodeStatus() -> NodeStatus
 
@@ -56,6 +60,21 @@ package enum CoordinatorError: Error, Hashable, Sendable {
     /// This node can't answer: its store is damaged or a rule inside it is broken. The text is for the log, not for
     /// clients.
     case failed(reason: String)
+    /// The cluster can't do this now; the text says why. Nothing was changed.
+    case refused(reason: String)
+}
+
+/// Who leads after a hand-over.
+package struct LeadershipAnswer: Hashable, Sendable {
+    package let before: String
+    package let leader: String
+    package let term: UInt64
+
+    package init(before: String, leader: String, term: UInt64) {
+        self.before = before
+        self.leader = leader
+        self.term = term
+    }
 }
 
 /// What a committed command led to.

@@ -15,6 +15,9 @@ extension RaftCore {
         }
     }
 
+    /// This node leads, and another voter that answers could take over.
+    package var canHandOver: Bool { self.successor != nil }
+
     /// The voter that would lose least time: heard of late, with the longest log of those.
     private var successor: NodeID? {
         guard case .leader(let leader) = self.role else { return nil }

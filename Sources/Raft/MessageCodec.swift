@@ -140,11 +140,15 @@ extension MessageCodec {
         }
     }
 
+    package static func encode(_ description: SnapshotDescription, into writer: inout ByteWriter) {
+        writer.write(description.position.index.rawValue)
+        writer.write(description.position.term.rawValue)
+        writer.write(description.length)
+        writer.write(description.checksum)
+    }
+
     package static func encode(_ offer: SnapshotOffer, into writer: inout ByteWriter) {
-        writer.write(offer.position.index.rawValue)
-        writer.write(offer.position.term.rawValue)
-        writer.write(offer.description.length)
-        writer.write(offer.description.checksum)
+        self.encode(offer.description, into: &writer)
         MembershipCodec.encode(offer.membership, into: &writer)
     }
 
@@ -212,13 +216,14 @@ extension MessageCodec {
     }
 
     package static func decodeOffer(from reader: inout ByteReader) throws(ByteError) -> SnapshotOffer {
+        let description = try self.decodeDescription(from: &reader)
+        return SnapshotOffer(description: description, membership: try MembershipCodec.decode(from: &reader))
+    }
+
+    package static func decodeDescription(from reader: inout ByteReader) throws(ByteError) -> SnapshotDescription {
         let position = LogPosition(
             index: LogIndex(rawValue: try reader.read()), term: Term(rawValue: try reader.read()))
-        let length = try reader.read(UInt64.self)
-        let checksum = try reader.read(UInt32.self)
-        return SnapshotOffer(
-            description: SnapshotDescription(position: position, length: length, checksum: checksum),
-            membership: try MembershipCodec.decode(from: &reader))
+        return SnapshotDescription(position: position, length: try reader.read(), checksum: try reader.read())
     }
 
     private static func decodeVoteRequest(from reader: inout ByteReader) throws(ByteError) -> VoteRequest {

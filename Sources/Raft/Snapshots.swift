@@ -11,6 +11,13 @@ extension RaftCore {
     /// Bytes of entries that one batch lets go of at most.
     private static let compactionStep = 4 << 20
 
+    /// More of the log is kept than is asked for, and a sync of the applied state would let some of it go.
+    package var wantsCompaction: Bool {
+        let retained = self.configuration.retainedLogBytes
+        return self.log.bytes > retained + retained / 4 && self.stateDurableIndex < self.appliedIndex
+            && self.installing == nil
+    }
+
     /// Lets go of what the applied state on this node's disk makes unnecessary, but for the latest entries.
     mutating func compactLog() {
         let retained = self.configuration.retainedLogBytes

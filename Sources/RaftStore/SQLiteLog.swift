@@ -183,6 +183,14 @@ package final class SQLiteLog {
         try database.writeMembership(bytes, group: record.group)
     }
 
+    /// Writes what the install of a snapshot ends with, when the process died before: the log begins at the snapshot.
+    package func finishInstall(_ offer: SnapshotOffer) throws(StoreError) {
+        let base = LogBase(position: offer.position, membership: offer.membership, keepsEntries: false)
+        try self.write([
+            Batch(sequence: 0, hardState: self.hardState, base: base, truncateFrom: nil, entries: [])
+        ])
+    }
+
     /// Makes the life of a member's data folder durable: from then on only votes and acknowledgements of that life
     /// count.
     /// - Throws: as `write`; `StoreError.foreign` if the member is known with another one, or isn't known at all.

@@ -28,7 +28,8 @@ struct Clusterctl: AsyncParsableCommand {
               70  anything else
             """,
         subcommands: [
-            Init.self, Start.self, Stop.self, Status.self, KillLeader.self, SubmitTx.self, Tx.self, Log.self,
+            Init.self, Start.self, Stop.self, Status.self, KillLeader.self, TransferLeader.self, SubmitTx.self, Tx.self,
+            Log.self,
             Bench.self,
         ])
 

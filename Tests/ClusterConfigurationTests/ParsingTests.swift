@@ -97,6 +97,7 @@ struct ParsingTests {
             max-connections = 6
             max-live-transactions = 7
             max-uncommitted = 8MiB
+            retained-log = 3MiB
             max-waiting-requests = 9
             call-window = 10
             calls-in-flight = 11
@@ -128,6 +129,7 @@ struct ParsingTests {
         #expect(limits.maximumConnections == 6)
         #expect(limits.maximumLiveTransactions == 7)
         #expect(limits.maximumUncommitted == 8 << 20)
+        #expect(limits.retainedLog == 3 << 20)
         #expect(limits.maximumWaitingRequests == 9)
         #expect(limits.callWindow == 10)
         #expect(limits.callsInFlight == 11)

@@ -8,7 +8,8 @@ import Testing
 struct RefusalTests {
     @Test(arguments: [
         (409, "gid-conflict", CoordinatorClientError.Code.conflict), (409, "already-decided", .alreadyDecided),
-        (409, "not-open", .notOpen), (404, "not-found", .notFound), (422, "target-not-allowed", .targetNotAllowed),
+        (409, "not-open", .notOpen), (409, "not-possible", .notPossible), (404, "not-found", .notFound),
+        (422, "target-not-allowed", .targetNotAllowed),
         (413, "body-too-large", .tooLarge), (400, "malformed-json", .invalidRequest),
         (400, "invalid-request", .invalidRequest), (418, "some-new-code", .unexpectedAnswer),
     ])

@@ -53,6 +53,7 @@ struct APIClusterTests {
         (.outcomeUnknown, 504, "outcome-unknown", nil),
         (.overloaded(retryAfter: .milliseconds(2_001)), 429, "overloaded", "3"),
         (.failed(reason: "secret of the operator"), 500, "internal", nil),
+        (.refused(reason: "n9 is no voter"), 409, "not-possible", nil),
     ]
 
     @Test("What a coordinator can't do has one status and one code each", arguments: APIClusterTests.failures)
@@ -72,6 +73,21 @@ struct APIClusterTests {
             }
             #expect(try await server.get("/v1/transactions").code == code)
             #expect(try await server.get("/v1/cluster").code == code)
+        }
+    }
+
+    @Test("A hand-over may name a node, and says who leads then") func transfer() async throws {
+        try await APIServer.run { server in
+            let any = try await server.post("/v1/cluster/transfer-leadership", "")
+            #expect(any.status == 200)
+            #expect(try any.json["leader"] == .text("n2"))
+            let named = try await server.post("/v1/cluster/transfer-leadership", #"{"to": "n3"}"#)
+            #expect(try named.json["leader"] == .text("n3"))
+            for body in [#"{"to": ""}"#, #"{"to": 3}"#, #"{"whom": "n3"}"#, "[]"] {
+                let wrong = try await server.post("/v1/cluster/transfer-leadership", body)
+                #expect(wrong.status == 400, "\(body)")
+            }
+            #expect(try await server.get("/v1/cluster/transfer-leadership").status == 405)
         }
     }
 

@@ -94,6 +94,12 @@ final class ScriptedCoordinator: Coordinator {
         }
     }
 
+    func transferLeadership(to target: String?) async throws(CoordinatorError) -> LeadershipAnswer {
+        try self.withState { _ throws(CoordinatorError) in
+            LeadershipAnswer(before: "n1", leader: target ?? "n2", term: Self.term + 1)
+        }
+    }
+
     func nodeStatus() -> NodeStatus {
         let applied = self.state.withLock { $0.machine.appliedIndex }
         return NodeStatus(

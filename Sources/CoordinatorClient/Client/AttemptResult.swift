@@ -56,6 +56,7 @@ enum Judgement: Sendable {
         case "gid-conflict"?: .conflict
         case "already-decided"?: .alreadyDecided
         case "not-open"?: .notOpen
+        case "not-possible"?: .notPossible
         case "not-found"?: .notFound
         case "target-not-allowed"?: .targetNotAllowed
         case "body-too-large"?: .tooLarge

@@ -45,6 +45,25 @@ extension CoordinatorClient {
         return answer?.status == "ready"
     }
 
+    /// Lets another voter lead, and returns when it does. Meanwhile requests wait; nothing that was recorded changes.
+    /// - Parameters:
+    ///   - target: the node that should lead; `nil` for the one that is best placed.
+    ///   - patience: how long to go on trying while no leader answers; `nil` is the configuration's.
+    public func transferLeadership(
+        to target: String? = nil, patience: Duration? = nil
+    ) async throws(CoordinatorClientError) -> LeadershipTransfer {
+        let body: Data
+        do {
+            body = try JSONEncoder().encode(["to": target].compactMapValues { $0 })
+        } catch {
+            throw .init(.invalidRequest, "not expressible in JSON: \(error)", gid: nil)
+        }
+        let deadline = ContinuousClock.now + (patience ?? self.configuration.patience)
+        return try await self.perform(LeadershipTransfer.self, gid: nil, isChange: true, deadline: deadline) { _ in
+            HTTPCall(method: .POST, target: "/v1/cluster/transfer-leadership", body: body)
+        }
+    }
+
     private func get<Answer: Decodable>(
         _ target: String, at address: Address?, patience: Duration?
     ) async throws(CoordinatorClientError) -> Answer {

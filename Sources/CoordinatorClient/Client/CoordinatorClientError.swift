@@ -18,6 +18,8 @@ public struct CoordinatorClientError: Error, Hashable, Sendable {
         public static let alreadyDecided = Code(description: "already-decided")
         /// The transaction takes no more branches.
         public static let notOpen = Code(description: "not-open")
+        /// The cluster can't do what an operator wants of it now; nothing was changed.
+        public static let notPossible = Code(description: "not-possible")
         /// The request is wrong; `pointer` names the field if it is one.
         public static let invalidRequest = Code(description: "invalid-request")
         /// No such transaction.

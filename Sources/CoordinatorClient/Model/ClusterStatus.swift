@@ -105,6 +105,9 @@ public struct NodeStatus: Hashable, Sendable, Codable {
     public var lastIndex: UInt64
     /// The highest index that is synced to its disk.
     public var durableIndex: UInt64
+    /// The first entry that the node's log still holds; what is before it stands in its applied state. `nil` if the node
+    /// doesn't say.
+    public var firstIndex: UInt64?
     /// Transactions that are not finished.
     public var liveTransactions: Int
     /// Since when it has this role.
@@ -128,6 +131,8 @@ public struct NodeStatus: Hashable, Sendable, Codable {
         case lastIndex = "last_index"
         /// `durableIndex`.
         case durableIndex = "durable_index"
+        /// `firstIndex`.
+        case firstIndex = "first_index"
         /// `liveTransactions`.
         case liveTransactions = "live_transactions"
         /// `startedAt`.

@@ -24,6 +24,8 @@ package struct NodeStatus: Sendable {
     package var lastIndex: UInt64
     /// The last entry that is synced on this node's disk.
     package var durableIndex: UInt64
+    /// The first entry that this node's log still holds; what is before it stands in the applied state.
+    package var firstIndex: UInt64 = 1
     /// Transactions that are not finished, or finished and not yet archived.
     package var liveTransactions: Int
     /// Since when the node has had its role.

@@ -21,6 +21,8 @@ struct Applier {
     private(set) var isCheckpointUnderWay = false
     private var finishedSinceCheckpoint = 0
     private(set) var hasChanges = false
+    /// A snapshot takes the state's place: nothing is applied and nothing written.
+    private(set) var isFrozen = false
 
     /// Finished transactions after which a checkpoint is due at once.
     private static let checkpointTransactions = 512
@@ -48,7 +50,7 @@ struct Applier {
         self.applied = LogPosition(index: entry.index, term: entry.term)
         self.hasChanges = true
         switch entry.kind {
-        case .leaderStart:
+        case .leaderStart, .membership:
             self.machine.advance(to: entry.index.rawValue)
             return ([], [], [])
         case .command:
@@ -75,7 +77,7 @@ struct Applier {
 
     /// Takes what has changed as the next checkpoint. It goes out by `releaseCheckpoint`.
     mutating func prepareCheckpoint() {
-        guard self.held == nil, !self.isCheckpointUnderWay, self.hasChanges else { return }
+        guard self.held == nil, !self.isCheckpointUnderWay, self.hasChanges, !self.isFrozen else { return }
         let (finished, changedLive) = self.machine.takeChanges()
         self.held = StateCheckpoint(
             finished: finished, changedLive: changedLive, appliedIndex: self.applied.index.rawValue,
@@ -97,6 +99,47 @@ struct Applier {
             case .failure(let error): fatal(error)
             }
         }
+    }
+
+    /// Makes everything that was handed to the disk survive a power loss.
+    /// - Parameter whenDone: gets the applied index that does; called on the writer's thread.
+    func sync(whenDone: @escaping @Sendable (UInt64) -> Void) {
+        self.writer.sync { [fatal] result in
+            switch result {
+            case .success(let index): whenDone(index)
+            case .failure(let error): fatal(error)
+            }
+        }
+    }
+
+    // MARK: Snapshots
+
+    /// What has changed since the last checkpoint is in the snapshot too.
+    mutating func freeze() {
+        self.isFrozen = true
+        self.held = nil
+    }
+
+    /// Lets an adopted snapshot take the place of the state's file.
+    func install(
+        _ path: String, marker: [UInt8], identity: StateIdentity,
+        whenDone: @escaping @Sendable (RecoveredState) -> Void
+    ) {
+        self.writer.install(path, marker: marker, identity: identity) { [fatal] result in
+            switch result {
+            case .success(let state): whenDone(state)
+            case .failure(let error): fatal(error)
+            }
+        }
+    }
+
+    mutating func goOn(from state: RecoveredState) {
+        self.machine = TransactionMachine(state)
+        self.applied = LogPosition(
+            index: LogIndex(rawValue: state.appliedIndex), term: Term(rawValue: state.appliedTerm))
+        self.finishedSinceCheckpoint = 0
+        self.hasChanges = false
+        self.isFrozen = false
     }
 
     /// The checkpoint is on disk and the archive shows it: what has finished may leave memory.

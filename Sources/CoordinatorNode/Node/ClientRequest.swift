@@ -14,6 +14,7 @@ enum ClientRequest: Sendable {
     case waitForDecision(Gid, until: NIODeadline, Reply<TransactionReading>)
     case list(state: TransactionState?, after: Gid?, limit: Int, Reply<TransactionPage>)
     case clusterStatus(Reply<ClusterStatus>)
+    case transferLeadership(to: NodeID?, Reply<LeadershipAnswer>)
 
     /// Says why there is no answer.
     func fail(_ error: CoordinatorError) {
@@ -23,6 +24,7 @@ enum ClientRequest: Sendable {
             reply(.failure(error))
         case .list(_, _, _, let reply): reply(.failure(error))
         case .clusterStatus(let reply): reply(.failure(error))
+        case .transferLeadership(_, let reply): reply(.failure(error))
         }
     }
 }

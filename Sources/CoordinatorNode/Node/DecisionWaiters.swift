@@ -15,6 +15,8 @@ struct DecisionWaiters {
     private var byGid: [Gid: [UInt64]] = [:]
 
     var count: Int { self.waiters.count }
+    /// Every transaction that somebody waits for.
+    var gids: [Gid] { self.byGid.keys.sorted() }
 
     mutating func add(_ number: UInt64, _ waiter: Waiter) {
         self.waiters[number] = waiter

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Bytes
+import Raft
 import Transactions
 
 /// What a node asks another one on behalf of a client; it travels as a request of the peer transport.
@@ -11,11 +12,17 @@ enum ForwardedRequest: Sendable {
     case readIndex
     /// How are you? Asked of any node.
     case status
+    /// A part of the snapshot that the asked node offers.
+    case snapshotPiece(SnapshotDescription, offset: UInt64)
+    /// Let another voter lead. Asked of the leader.
+    case transferLeadership(to: NodeID?)
 
     private enum Tag: UInt8 {
         case command = 1
         case readIndex = 2
         case status = 3
+        case snapshotPiece = 4
+        case transferLeadership = 5
     }
 
     func encoded() -> [UInt8] {
@@ -26,6 +33,13 @@ enum ForwardedRequest: Sendable {
             writer.writeRaw(command.encoded())
         case .readIndex: writer.write(Tag.readIndex.rawValue)
         case .status: writer.write(Tag.status.rawValue)
+        case .snapshotPiece(let description, let offset):
+            writer.write(Tag.snapshotPiece.rawValue)
+            MessageCodec.encode(description, into: &writer)
+            writer.write(offset)
+        case .transferLeadership(let target):
+            writer.write(Tag.transferLeadership.rawValue)
+            writer.writeOptional(target) { MessageCodec.encode($1, into: &$0) }
         }
         return writer.bytes
     }
@@ -36,6 +50,13 @@ enum ForwardedRequest: Sendable {
         case .command: self = .command(try Command(decoding: try reader.readRaw(reader.remaining)))
         case .readIndex: self = .readIndex
         case .status: self = .status
+        case .snapshotPiece:
+            self = .snapshotPiece(try MessageCodec.decodeDescription(from: &reader), offset: try reader.read())
+        case .transferLeadership:
+            self = .transferLeadership(
+                to: try reader.readOptional("target") { reader throws(ByteError) in
+                    try MessageCodec.decodeNode(from: &reader)
+                })
         case nil: throw .invalidValue(offset: 0, field: "request")
         }
         try reader.finish()
@@ -54,6 +75,13 @@ enum ForwardedReply: Sendable {
     case overloaded
     /// The command was in a log and was cut off there; nobody knows whether it lives on in another one.
     case unknown
+    case snapshotPiece(SnapshotPiece)
+    /// The asked node has no such snapshot, or no longer.
+    case noSnapshot
+    /// Who leads after a hand-over.
+    case leadership(LeadershipAnswer)
+    /// The leader can't do that, and why.
+    case refused(String)
 
     private enum Tag: UInt8 {
         case committed = 1
@@ -62,10 +90,15 @@ enum ForwardedReply: Sendable {
         case notLeader = 4
         case overloaded = 5
         case unknown = 6
+        case snapshotPiece = 7
+        case noSnapshot = 8
+        case leadership = 9
+        case refused = 10
     }
 
     /// The longest answer of a command, in bytes: far above any transaction's.
     private static let longestResult = 1 << 20
+    private static let longestReason = 4 << 10
 
     func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: 64)
@@ -86,6 +119,18 @@ enum ForwardedReply: Sendable {
         case .notLeader: writer.write(Tag.notLeader.rawValue)
         case .overloaded: writer.write(Tag.overloaded.rawValue)
         case .unknown: writer.write(Tag.unknown.rawValue)
+        case .snapshotPiece(let piece):
+            writer.write(Tag.snapshotPiece.rawValue)
+            piece.encode(into: &writer)
+        case .noSnapshot: writer.write(Tag.noSnapshot.rawValue)
+        case .leadership(let answer):
+            writer.write(Tag.leadership.rawValue)
+            writer.write(answer.before)
+            writer.write(answer.leader)
+            writer.write(answer.term)
+        case .refused(let reason):
+            writer.write(Tag.refused.rawValue)
+            writer.write(reason)
         }
         return writer.bytes
     }
@@ -106,6 +151,14 @@ enum ForwardedReply: Sendable {
         case .notLeader: self = .notLeader
         case .overloaded: self = .overloaded
         case .unknown: self = .unknown
+        case .snapshotPiece: self = .snapshotPiece(try SnapshotPiece(from: &reader))
+        case .noSnapshot: self = .noSnapshot
+        case .leadership:
+            self = .leadership(
+                LeadershipAnswer(
+                    before: try reader.readString(limit: NodeID.maximumLength),
+                    leader: try reader.readString(limit: NodeID.maximumLength), term: try reader.read()))
+        case .refused: self = .refused(try reader.readString(limit: Self.longestReason))
         case nil: throw .invalidValue(offset: 0, field: "reply")
         }
         try reader.finish()

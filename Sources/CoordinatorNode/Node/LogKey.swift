@@ -16,5 +16,6 @@ enum LogKey {
     static let live = "tx.live"
     static let applied = "raft.applied"
     static let milliseconds = "ms"
+    static let bytes = "bytes"
     static let version = "version"
 }

@@ -67,6 +67,10 @@ package final class NodeCoordinator: Coordinator {
         try await self.ask { .clusterStatus($0) }
     }
 
+    package func transferLeadership(to target: String?) async throws(CoordinatorError) -> LeadershipAnswer {
+        try await self.ask { .transferLeadership(to: target.map { NodeID(rawValue: $0) }, $0) }
+    }
+
     package func nodeStatus() -> NodeStatus { self.board.nodeStatus }
 
     package var isReady: Bool {
@@ -110,6 +114,7 @@ final class StatusBoard: Sendable {
         status.appliedIndex = vitals.appliedIndex
         status.lastIndex = vitals.lastIndex
         status.durableIndex = vitals.durableIndex
+        status.firstIndex = vitals.firstIndex
         status.liveTransactions = vitals.liveTransactions
         status.since = vitals.since
         return status

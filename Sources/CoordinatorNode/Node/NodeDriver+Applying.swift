@@ -83,8 +83,23 @@ extension NodeDriver {
         }
     }
 
+    /// The log lets go of what applied state holds, once that has been synced.
+    private func compactIfDue() {
+        guard self.core.wantsCompaction, !self.isSyncingState, !self.isDiskFull, self.stopPromise == nil else { return }
+        self.isSyncingState = true
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        self.applier.sync { [loop] index in
+            loop.execute {
+                bound.value.isSyncingState = false
+                bound.value.add(.compact(through: LogIndex(rawValue: index)))
+            }
+        }
+    }
+
     private func checkpointDone(_ finished: [Gid]) {
         self.applier.checkpointDone(finished)
+        self.installWhenQuiet()
+        self.compactIfDue()
         if self.stopPromise != nil {
             self.finishStop()
         } else {

@@ -23,6 +23,7 @@ extension NodeDriver {
                         transactions: page, next: nil, term: self.applier.applied.term.rawValue,
                         index: self.applier.applied.index.rawValue)))
         case .clusterStatus(let reply): self.gatherStatus(reply)
+        case .transferLeadership(let target, let reply): self.transferLeadership(to: target, reply)
         }
     }
 
@@ -108,8 +109,8 @@ extension NodeDriver {
         case .unknown:
             self.pending[number]?.isPerhapsProposed = true
             self.park(number)
-        case .status:
-            self.logger.warning("A leader's reply answers another question", metadata: [LogKey.reason: "status"])
+        case .status, .snapshotPiece, .noSnapshot, .leadership, .refused:
+            self.logger.warning("A leader's reply answers another question", metadata: [LogKey.reason: "\(reply)"])
             self.pending[number]?.isPerhapsProposed = true
             self.park(number)
         }
@@ -216,7 +217,7 @@ extension NodeDriver {
     }
 
     /// The command may be in some log: try again, and never say that it isn't.
-    private func perhapsProposed(_ proposer: Proposer) {
+    func perhapsProposed(_ proposer: Proposer) {
         switch proposer {
         case .nobody: return
         case .peer(let peer): self.reply(.unknown, to: peer)

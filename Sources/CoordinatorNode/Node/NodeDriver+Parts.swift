@@ -14,6 +14,8 @@ extension NodeDriver {
     struct Parts: Sendable {
         let recovered: RecoveredNode
         let archive: ArchiveReader
+        /// For lists, on other threads.
+        let lists: ArchiveReader
         let stateWriter: StateWriter
         let logWriter: LogWriter
         let branch: any BranchTransport
@@ -33,6 +35,7 @@ extension NodeDriver {
         let shortest = configuration.timing.electionTimeoutMinimum.wholeNanoseconds
         raft.electionTimeout = shortest...max(shortest, configuration.timing.electionTimeoutMaximum.wholeNanoseconds)
         raft.maximumUncommittedBytes = configuration.limits.maximumUncommitted
+        raft.retainedLogBytes = configuration.limits.retainedLog
         let clock = NodeClock.system
         let core = RaftCore(
             configuration: raft, recovered: recovered.log, appliedIndex: recovered.applied.index,
@@ -57,7 +60,16 @@ extension NodeDriver {
             addresses: Dictionary(
                 configuration.nodes.map { (NodeID(rawValue: $0.id), ("\($0.client)", "\($0.peer)")) },
                 uniquingKeysWith: { first, _ in first }),
-            core: core, applier: applier, log: parts.logWriter, transport: transport, mailbox: parts.mailbox,
+            core: core, applier: applier, log: parts.logWriter, transport: transport,
+            snapshots: SnapshotKeeper(statePath: recovered.statePath, identity: recovered.stateIdentity),
+            stateIdentity: recovered.stateIdentity,
+            reopenReaders: {
+                do throws(StateStoreError) {
+                    for reader in [parts.archive, parts.lists] { try reader.reopen() }
+                } catch {
+                    fatal("\(error)")
+                }
+            }, mailbox: parts.mailbox,
             board: parts.board, settings: DriverSettings(configuration), clock: clock, logger: parts.logger)
         transport.delegate = self
         let logWriter = parts.logWriter

@@ -52,6 +52,16 @@ extension NodeDriver: PeerTransportDelegate {
         }
         switch request {
         case .status: self.reply(.status(self.fullVitals), to: reply)
+        case .transferLeadership(let target):
+            guard !self.isStopping, self.core.summary.role == .leader else { return self.reply(.notLeader, to: reply) }
+            self.handOver(to: target) { result in
+                switch result {
+                case .success(let answer): self.reply(.leadership(answer), to: reply)
+                case .failure(.refused(let reason)): self.reply(.refused(reason), to: reply)
+                case .failure: self.reply(.notLeader, to: reply)
+                }
+            }
+        case .snapshotPiece(let description, let offset): self.readPiece(of: description, at: offset, for: reply)
         case .command(let command):
             guard !self.isStopping, self.core.summary.role == .leader else { return self.reply(.notLeader, to: reply) }
             guard !self.isOverloaded(by: command), self.queue.count < self.settings.maximumWaitingRequests else {

@@ -45,6 +45,11 @@ extension NodeDriver {
         self.drain()
         for request in self.pending.values { request.fail(self.reasonWithoutAnswer(of: request)) }
         self.pending.removeAll()
+        for handOver in self.handOvers.values {
+            handOver.timer.cancel()
+            handOver.reply(.failure(.stopping))
+        }
+        self.handOvers.removeAll()
         for timer in [self.pendingTimer, self.retryTimer, self.checkpointTimer] { timer?.cancel() }
         self.stopPromise = promise
         self.applier.prepareCheckpoint()

@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import PeerTransport
 import Raft
+import StateStore
 import Transactions
 
 /// Runs one `RaftCore` and one transaction machine against the real disk, network and clock.
@@ -25,6 +26,10 @@ final class NodeDriver {
     /// How other nodes are shown in a cluster's status.
     let addresses: [NodeID: (client: String, peer: String)]
     var executor: Executor?
+    let snapshots: SnapshotKeeper
+    let stateIdentity: StateIdentity
+    /// Opens the readers of the applied state again, after another file has taken its place.
+    let reopenReaders: () -> Void
 
     var core: RaftCore
     var applier: Applier
@@ -38,6 +43,14 @@ final class NodeDriver {
     /// Clients' requests are refused: the node is about to stop.
     var isDraining = false
     var isStopping = false
+
+    /// The copy of the applied state that followers may fetch.
+    var handedOut: SnapshotDescription?
+    var fetch: SnapshotFetch?
+    /// A snapshot that is to become the applied state.
+    var installing: SnapshotOffer?
+    /// The applied state is being synced, so that the log may let go of what it holds.
+    var isSyncingState = false
 
     /// What has happened since the last turn.
     var inputs: [RaftInput] = []
@@ -53,6 +66,7 @@ final class NodeDriver {
     var pendingTimer: Scheduled<Void>?
     var retryTimer: Scheduled<Void>?
     var waiters = DecisionWaiters()
+    var handOvers: [UInt64: HandOver] = [:]
     /// Reads that know their index and wait for it to be applied.
     var awaitingApply: [(index: UInt64, number: UInt64)] = []
     var lastNumber: UInt64 = 0
@@ -74,7 +88,8 @@ final class NodeDriver {
     init(
         loop: any EventLoop, identity: PeerIdentity, members: [Member],
         addresses: [NodeID: (client: String, peer: String)], core: RaftCore, applier: Applier, log: any DurableLog,
-        transport: PeerTransport, mailbox: LoopMailbox<ClientRequest>, board: StatusBoard,
+        transport: PeerTransport, snapshots: SnapshotKeeper, stateIdentity: StateIdentity,
+        reopenReaders: @escaping () -> Void, mailbox: LoopMailbox<ClientRequest>, board: StatusBoard,
         settings: DriverSettings, clock: NodeClock, logger: Logger
     ) {
         self.loop = loop
@@ -85,6 +100,9 @@ final class NodeDriver {
         self.applier = applier
         self.log = log
         self.transport = transport
+        self.snapshots = snapshots
+        self.stateIdentity = stateIdentity
+        self.reopenReaders = reopenReaders
         self.mailbox = mailbox
         self.board = board
         self.settings = settings
@@ -156,6 +174,10 @@ final class NodeDriver {
             case .readRefused(let id, _): self.readRefused(id.rawValue)
             case .roleChanged(let summary): self.roleChanged(summary)
             case .leaderEstablished(let term): self.leaderEstablished(term)
+            case .takeSnapshot: self.takeSnapshot()
+            case .fetchSnapshot(let offer, let leader): self.fetchSnapshot(offer, from: leader)
+            case .installSnapshot(let offer): self.installSnapshot(offer)
+            case .membershipChanged, .membershipRefused: break
             }
         }
     }
@@ -206,6 +228,7 @@ final class NodeDriver {
             self.takenOver = []
             self.executor?.stop()
         }
+        self.answerHandOvers()
         if let leaderID = summary.leaderID {
             self.routeAgain(to: leaderID)
             self.routeParked()
@@ -253,6 +276,7 @@ final class NodeDriver {
         self.vitals.appliedTerm = self.applier.applied.term.rawValue
         self.vitals.lastIndex = self.core.lastIndex.rawValue
         self.vitals.durableIndex = self.core.durableIndex.rawValue
+        self.vitals.firstIndex = self.core.base.index.next().rawValue
         self.vitals.liveTransactions = self.applier.machine.liveCount
         self.board.vitals = self.vitals
     }

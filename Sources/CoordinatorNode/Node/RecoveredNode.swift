@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import ClusterConfiguration
 import Logging
 import PeerTransport
@@ -13,11 +14,13 @@ import Transactions
 struct RecoveredNode: Sendable {
     let identity: PeerIdentity
     let members: [Member]
-    let log: RecoveredLog
+    private(set) var log: RecoveredLog
     let statePath: String
     let stateIdentity: StateIdentity
     private(set) var applied = LogPosition.zero
     private(set) var machine = TransactionMachine()
+    /// The snapshot whose install the last life didn't come to the end of.
+    private var unfinishedInstall: SnapshotOffer?
 
     /// Opens the log of `node`, and locks its folder against other processes.
     static func openLog(
@@ -97,23 +100,40 @@ struct RecoveredNode: Sendable {
         }
         self.applied = LogPosition(
             index: LogIndex(rawValue: state.appliedIndex), term: Term(rawValue: state.appliedTerm))
-        guard self.log.holds(self.applied) else {
+        guard self.log.holds(self.applied) || self.isInstalling(self.applied) else {
             throw .stateNotInLog(
                 path: self.statePath, appliedIndex: state.appliedIndex, appliedTerm: state.appliedTerm,
                 lastIndex: self.log.lastIndex.rawValue)
         }
         self.machine = TransactionMachine(state)
     }
-}
 
-extension RecoveredLog {
-    var lastIndex: LogIndex { self.entries.last?.index ?? self.base.index }
+    /// Whether the state is a snapshot's that the log doesn't know of yet, as its marker says.
+    private mutating func isInstalling(_ position: LogPosition) -> Bool {
+        guard let bytes = try? SnapshotMarker.read(folder: FilePath.folder(of: self.statePath)) else { return false }
+        var reader = ByteReader(bytes)
+        guard let offer = try? MessageCodec.decodeOffer(from: &reader), offer.position == position else { return false }
+        self.unfinishedInstall = offer
+        return true
+    }
 
-    /// Whether this very entry is in the log, its base included.
-    fileprivate func holds(_ position: LogPosition) -> Bool {
-        if position == self.base { return true }
-        guard position.index > self.base.index else { return false }
-        let offset = Int(clamping: position.index.rawValue - self.base.index.rawValue - 1)
-        return self.entries.indices.contains(offset) && self.entries[offset].term == position.term
+    /// Brings the log to the end of an install that was cut off, and removes what fetches and copies have left.
+    mutating func finishInstall(in log: SQLiteLog, logger: Logger) throws(NodeError) {
+        do {
+            try SnapshotKeeper.clean(statePath: self.statePath)
+        } catch {
+            throw .state(error)
+        }
+        guard let offer = self.unfinishedInstall else { return }
+        do {
+            try log.finishInstall(offer)
+        } catch {
+            throw .log(error)
+        }
+        self.log = self.log.finishing(offer)
+        self.unfinishedInstall = nil
+        logger.info(
+            "Finished the install of a snapshot that was cut off",
+            metadata: [LogKey.index: "\(offer.position.index)"])
     }
 }

@@ -37,6 +37,7 @@ struct RunningNode: Sendable {
         let log = try RecoveredNode.openLog(of: node, in: configuration)
         var found = try RecoveredNode(log: log, of: node, in: configuration)
         let state = try found.recoverState(logger: logger)
+        try found.finishInstall(in: log, logger: logger)
         let recovered = found
         let archive: ArchiveReader
         let lists: ArchiveReader
@@ -77,7 +78,8 @@ struct RunningNode: Sendable {
         let mailbox = LoopMailbox<ClientRequest> { loop.execute { driverSlot.value?.scheduleTurn() } }
 
         let parts = NodeDriver.Parts(
-            recovered: recovered, archive: archive, stateWriter: stateWriter, logWriter: logWriter, branch: branch,
+            recovered: recovered, archive: archive, lists: lists, stateWriter: stateWriter, logWriter: logWriter,
+            branch: branch,
             mailbox: mailbox, board: board, configuration: configuration, logger: logger,
             fatal: fatal)
         let (driver, listening) = try await loop.submit {
@@ -131,6 +133,8 @@ struct RunningNode: Sendable {
         let driver = self.driver
         let grace = self.drainGrace
         do {
+            // The others needn't wait for an election.
+            try await self.loop.flatSubmit { driver.value.handOverBeforeStop() }.get()
             try await self.loop.flatSubmit { driver.value.drained(within: grace) }.get()
             try await self.loop.flatSubmit { driver.value.stop() }.get()
             await self.branch.shutDown()

@@ -14,6 +14,8 @@ struct Vitals: Sendable {
     var appliedTerm: UInt64 = 0
     var lastIndex: UInt64 = 0
     var durableIndex: UInt64 = 0
+    /// The first entry that the log still holds. Only the node itself knows.
+    var firstIndex: UInt64 = 1
     var liveTransactions = 0
     /// The log's disk has no room. Only the node itself knows.
     var isDiskFull = false

@@ -28,6 +28,11 @@ package struct SnapshotFile: ~Copyable {
         try self.init(path, O_RDWR | O_CREAT | O_TRUNC)
     }
 
+    /// A file that is there, to be written on.
+    package init(extending path: String) throws(StateStoreError) {
+        try self.init(path, O_RDWR)
+    }
+
     private init(_ path: String, _ flags: Int32) throws(StateStoreError) {
         let opened = open(path, flags | O_CLOEXEC, 0o600)
         guard opened >= 0 else { throw Self.failure(path, "open") }

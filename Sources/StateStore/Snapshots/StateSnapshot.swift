@@ -18,7 +18,7 @@ package struct StateSnapshot: Hashable, Sendable {
         of path: String, identity: StateIdentity, to copy: String
     ) throws(StateStoreError) -> StateSnapshot {
         let recovery = StateRecovery(path: path, identity: identity)
-        for suffix in ["-wal", "-shm", "-journal", ""] { try SnapshotFile.remove(copy + suffix) }
+        try self.remove(copy)
         try DataFolder.createPrivateFile(copy)
         let database: Database
         do {
@@ -38,6 +38,11 @@ package struct StateSnapshot: Hashable, Sendable {
         return StateSnapshot(
             path: copy, appliedIndex: meta.appliedIndex, appliedTerm: meta.appliedTerm, length: sum.length,
             checksum: sum.checksum)
+    }
+
+    /// Removes a copy with everything that SQLite may have put beside it.
+    package static func remove(_ copy: String) throws(StateStoreError) {
+        for suffix in ["-wal", "-shm", "-journal", ""] { try SnapshotFile.remove(copy + suffix) }
     }
 
     /// What it reads and what is copied from it are the same state.

@@ -25,6 +25,8 @@ extension Problem {
             self.init(
                 .overloaded, "Too many requests are waiting. Nothing was changed; the request can be repeated later.",
                 gid: gid, retryAfter: retryAfter)
+        case .refused(let reason):
+            self.init(.notPossible, "Nothing was changed: \(reason).", gid: gid)
         case .failed:
             self.init(.internal, "This node can't answer; its log says why.", gid: gid)
         }

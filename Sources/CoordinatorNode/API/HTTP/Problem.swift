@@ -14,6 +14,8 @@ package struct Problem: Error, Sendable {
         case gidConflict = "gid-conflict"
         case alreadyDecided = "already-decided"
         case notOpen = "not-open"
+        /// An operator's wish that the cluster can't fulfil now.
+        case notPossible = "not-possible"
         case bodyTooLarge = "body-too-large"
         case unsupportedMediaType = "unsupported-media-type"
         case targetNotAllowed = "target-not-allowed"
@@ -34,7 +36,7 @@ package struct Problem: Error, Sendable {
             case .notFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408
-            case .gidConflict, .alreadyDecided, .notOpen: 409
+            case .gidConflict, .alreadyDecided, .notOpen, .notPossible: 409
             case .bodyTooLarge: 413
             case .unsupportedMediaType: 415
             case .targetNotAllowed: 422
@@ -57,6 +59,7 @@ package struct Problem: Error, Sendable {
             case .gidConflict: "The gid or branch id stands for other content"
             case .alreadyDecided: "The transaction is decided otherwise"
             case .notOpen: "The transaction is not open"
+            case .notPossible: "The cluster can't do this now"
             case .bodyTooLarge: "The body is too large"
             case .unsupportedMediaType: "The body's type isn't supported"
             case .targetNotAllowed: "A branch's URL is not among the allowed targets"

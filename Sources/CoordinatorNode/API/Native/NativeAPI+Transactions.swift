@@ -168,6 +168,19 @@ extension NativeAPI {
         }
     }
 
+    /// `POST /v1/cluster/transfer-leadership`
+    func transferLeadership(_ body: [UInt8]) async throws(Problem) -> Answer {
+        let value = try Self.parseUnlessEmpty(body)
+        let target = try Self.fields { () throws(FieldError) in try NativeRequests.transferTarget(value) }
+        do {
+            let answer = try await self.coordinator.transferLeadership(to: target)
+            return Answer(
+                NativeAnswers.leadership(answer, node: self.node, index: self.coordinator.nodeStatus().appliedIndex))
+        } catch {
+            throw self.problem(error, gid: nil)
+        }
+    }
+
     /// `GET /readyz`
     func ready() throws(Problem) -> Answer {
         guard self.coordinator.isReady else {

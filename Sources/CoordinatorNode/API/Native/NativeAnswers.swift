@@ -55,11 +55,22 @@ enum NativeAnswers {
             json.field("applied_index", status.appliedIndex)
             json.field("last_index", status.lastIndex)
             json.field("durable_index", status.durableIndex)
+            json.field("first_index", status.firstIndex)
             json.field("live_transactions", UInt64(max(0, status.liveTransactions)))
             json.field("since", LogTime(rawValue: status.since))
             json.field("started_at", LogTime(rawValue: status.startedAt))
             json.field("version", status.version)
             Self.position(node: status.node, term: status.term, index: status.appliedIndex, to: &json)
+        }
+        return writer.bytes
+    }
+
+    static func leadership(_ answer: LeadershipAnswer, node: String, index: UInt64) -> [UInt8] {
+        var writer = JSONWriter(capacity: 128)
+        writer.object { json in
+            json.field("before", answer.before)
+            json.field("leader", answer.leader)
+            Self.position(node: node, term: answer.term, index: index, to: &json)
         }
         return writer.bytes
     }

@@ -99,6 +99,15 @@ enum NativeRequests {
         return (try object.optional("reason").map(Self.reason), try Self.wait(object))
     }
 
+    /// `POST /v1/cluster/transfer-leadership`; the body may be empty.
+    static func transferTarget(_ value: JSONValue?) throws(FieldError) -> String? {
+        guard let value else { return nil }
+        guard let target = try JSONObject(value, fields: ["to"]).optional("to") else { return nil }
+        let name = try target.string()
+        guard (1...32).contains(name.utf8.count) else { throw target.error("expected the id of a node") }
+        return name
+    }
+
     // MARK: Fields
 
     private static func wait(_ object: JSONObject) throws(FieldError) -> Duration {

@@ -13,6 +13,7 @@ enum NativeRoute: Hashable {
     case commit(Substring)
     case abort(Substring)
     case cluster
+    case transferLeadership
     case node
     case live
     case ready
@@ -42,6 +43,7 @@ enum NativeRoute: Hashable {
             case _: return nil
             }
         case ("cluster", 0): self = .cluster
+        case ("cluster", 1) where segments[3] == "transfer-leadership": self = .transferLeadership
         case ("node", 0): self = .node
         case _: return nil
         }
@@ -54,7 +56,7 @@ enum NativeRoute: Hashable {
         switch self {
         case .transactions: [.get, .head, .post]
         case .transaction(let gid): gid == Self.begin ? [.get, .head, .post] : [.get, .head]
-        case .branches, .commit, .abort: [.post]
+        case .branches, .commit, .abort, .transferLeadership: [.post]
         case .cluster, .node, .live, .ready: [.get, .head]
         }
     }
@@ -62,7 +64,7 @@ enum NativeRoute: Hashable {
     /// Whether an answer needs the coordinator, and so may have to wait.
     var asksCoordinator: Bool {
         switch self {
-        case .transactions, .transaction, .branches, .commit, .abort, .cluster: true
+        case .transactions, .transaction, .branches, .commit, .abort, .cluster, .transferLeadership: true
         case .node, .live, .ready: false
         }
     }
