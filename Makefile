@@ -59,6 +59,9 @@ test-pure: setup
 simulate: core ## 2,000 random seeds of the simulated cluster, and the planted bugs
 	scripts/simulate-ci $(CORE_BIN)/simulate
 
+model: setup ## every state of a model of decision and failover, and the planted errors
+	scripts/model-check
+
 openapi: debug ## send every example of Docs/openapi.yaml to a node, and check every answer
 	scripts/openapi-check --bin $(DEBUG_BIN)
 
@@ -93,4 +96,4 @@ docs: setup ## the documentation of the client kit
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate disk-drill drill bench bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill bench bench-failover proof soak format docs clean
