@@ -31,8 +31,7 @@ extension RaftCore {
             return self.log.lastIndex
         }
         var index = self.log.lastIndex
-        for progress in leader.progress
-        where self.now.nanoseconds(since: progress.lastHeard) <= self.configuration.electionTimeout.upperBound {
+        for progress in leader.progress where self.isHeard(progress) {
             switch progress.mode {
             case .probe, .replicate: index = min(index, progress.matchIndex)
             case .snapshot: index = min(index, leader.snapshot?.position.index ?? self.log.base.index)
@@ -49,9 +48,11 @@ extension RaftCore {
         return snapshot
     }
 
-    /// Has one taken if followers need one and there is none.
+    /// Has one taken if followers that answer need one and there is none. Comes with the heartbeat, so that one that can't
+    /// be taken is no busy loop.
     mutating func takeSnapshotIfNeeded(_ leader: inout LeaderState) {
-        guard !leader.isTakingSnapshot, leader.progress.contains(where: { $0.mode == .snapshot }),
+        guard !leader.isTakingSnapshot,
+            leader.progress.contains(where: { $0.mode == .snapshot && self.isHeard($0) }),
             self.usable(leader.snapshot) == nil
         else { return }
         leader.isTakingSnapshot = true

@@ -24,8 +24,8 @@ import Testing
     @Test("A follower that lacks what was let go of is offered a snapshot instead of being probed for ever (faults 36)")
     func offered() {
         var fixture = Self.leader()
-        let asked = fixture.reject(10, hint: 1, from: "n3")
-        #expect(asked.filter { $0 == .takeSnapshot }.count == 1)
+        let asked = fixture.reject(10, hint: 1, from: "n3") + fixture.elapse()
+        #expect(asked.count { $0 == .takeSnapshot } == 1)
         let taken = fixture.stepAndSave(.snapshotTaken(.test(11, term: 2)))
         #expect(taken.filter { $0 == .takeSnapshot }.isEmpty)
         let offer = SnapshotOffer.test(11, term: 2)
@@ -193,6 +193,57 @@ import Testing
         #expect(fixture.elapse().offers(to: "n3") == [.test(27, term: 2)])
     }
 
+    @Test("A connection that is new before the follower has answered doesn't make it lack anything (faults 12)")
+    func newConnection() {
+        var fixture = Self.leader()
+        for input in [RaftInput.peerDisconnected("n3", isRefused: false), .peerConnected("n3")] {
+            let effects = fixture.stepAndSave(input)
+            #expect(!effects.contains(.takeSnapshot))
+            #expect(effects.appends(to: "n3").map(\.prevLogIndex) == [10])
+        }
+        // What does lack something goes on lacking it.
+        fixture.reject(10, hint: 1, from: "n3")
+        fixture.stepAndSave(.snapshotTaken(.test(11, term: 2)))
+        fixture.stepAndSave(.peerConnected("n3"))
+        #expect(fixture.elapse().offers(to: "n3") == [.test(11, term: 2)])
+    }
+
+    @Test("No snapshot is taken for a follower that doesn't answer, however much goes") func silentFollower() {
+        var fixture = Fixture(currentTerm: 1, base: .test(5, term: 1), terms: [1], applied: 6) {
+            $0.retainedLogBytes = 100
+        }
+        fixture.elect()
+        fixture.acknowledge(7, from: "n2")
+        fixture.reject(6, hint: 1, from: "n3")
+        fixture.stepAndSave(.snapshotTaken(.test(7, term: 2)))
+        // It is heard no more.
+        var asked = 0
+        for round in 1...20 as ClosedRange<UInt64> {
+            fixture.advance(milliseconds: 60)
+            fixture.propose(10)
+            fixture.acknowledge(7 + 10 * round, from: "n2")
+            let index = 7 + 10 * round
+            let effects = fixture.stepAndSave(.compact(through: LogIndex(rawValue: index))) + fixture.elapse()
+            guard effects.contains(.takeSnapshot) else { continue }
+            asked += 1
+            fixture.stepAndSave(.snapshotTaken(.test(index, term: 2)))
+        }
+        #expect(fixture.core.base.index > 150)
+        #expect(asked <= 1)
+        // When it comes back it gets a new one.
+        let back = fixture.answerInstalling(from: "n3") + fixture.elapse()
+        #expect(back.count { $0 == .takeSnapshot } == 1)
+    }
+
+    @Test("One that can't be taken is asked for again, but not in a busy loop (faults 34)") func failed() {
+        var fixture = Self.leaderWithLaggard()
+        #expect(!fixture.stepAndSave(.snapshotFailed).contains(.takeSnapshot))
+        #expect(!fixture.stepAndSave().contains(.takeSnapshot))
+        fixture.answerInstalling(from: "n3")
+        #expect(fixture.elapse().count { $0 == .takeSnapshot } == 1)
+        #expect(fixture.elapse().offers(to: "n3").isEmpty)
+    }
+
     @Test("A new leader knows nothing of an older one's snapshot") func newLeader() {
         var fixture = Self.leaderWithLaggard()
         fixture.stepAndSave(.snapshotTaken(.test(11, term: 2)))
@@ -201,7 +252,8 @@ import Testing
         #expect(late.isEmpty)
         fixture.elect()
         fixture.acknowledge(12, from: "n2")
-        #expect(fixture.reject(11, hint: 1, from: "n3").contains(.takeSnapshot))
+        let asked = fixture.reject(11, hint: 1, from: "n3") + fixture.elapse()
+        #expect(asked.contains(.takeSnapshot))
     }
 }
 
