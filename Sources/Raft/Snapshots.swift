@@ -91,12 +91,19 @@ extension RaftCore {
             let reply = AppendEntriesReply(term: self.currentTerm, outcome: .staleTerm, readRound: request.readRound)
             return self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
         }
+        let position = request.offer.position
+        // No leader has what a later term committed.
+        guard position.term <= request.term else { return }
         if case .leader = self.role {
             invariant(request.term > self.currentTerm, "\(leader) leads term \(request.term), and so does this node")
         }
         self.becomeFollower(term: request.term, leaderID: leader)
         self.isLeaderGone = false
-        guard request.offer.position.index > self.commitIndex else {
+        if self.installing == nil, self.log.term(at: position.index) == position.term {
+            // What it holds is committed, and this log has it.
+            self.commitIndex = max(self.commitIndex, position.index)
+        }
+        guard position.index > self.commitIndex else {
             // What is committed is the leader's too.
             let matchIndex = min(self.commitIndex, self.durableIndex)
             return self.answer(.success(matchIndex: matchIndex), readRound: request.readRound, to: leader)

@@ -350,6 +350,34 @@ import Testing
         #expect(!effects.contains(.fetchSnapshot(.test(index, term: 1), from: "n2")))
     }
 
+    @Test("One whose last entry the log holds says that it is committed, and isn't fetched (figure 13, step 6)")
+    func logHoldsIt() {
+        var fixture = Self.follower(terms: [1, 1, 1, 1, 1], applied: 2)
+        let effects = fixture.stepAndSave(Self.offered(.test(4, term: 1)))
+        #expect(effects.replies.map(\.outcome) == [.success(matchIndex: 4)])
+        #expect(!effects.contains(.fetchSnapshot(.test(4, term: 1), from: "n2")))
+        #expect(effects.appliedIndexes == [3, 4])
+        // Of another term it is another entry.
+        #expect(
+            fixture.stepAndSave(Self.offered(.test(5, term: 2))).contains(
+                .fetchSnapshot(.test(5, term: 2), from: "n2")))
+        #expect(fixture.core.commitIndex == 4)
+    }
+
+    @Test("Nor is the end of such a log acknowledged before it is on disk (faults 20)") func logHoldsItInMemory() {
+        var fixture = Self.follower()
+        let entries = (3...5 as ClosedRange<UInt64>).map { Entry.test($0, term: 3) }
+        fixture.step(.received(AppendEntries.test(term: 3, after: 2, of: 1, entries), from: "n2"))
+        #expect(fixture.step(Self.offered(.test(4, term: 3))).replies.map(\.outcome) == [.success(matchIndex: 2)])
+    }
+
+    @Test("An offer that no leader of its term could make is dropped") func impossibleOffer() {
+        var fixture = Self.follower()
+        let effects = fixture.stepAndSave(Self.offered(.test(10, term: 4)))
+        #expect(effects.messages().isEmpty)
+        #expect(!effects.contains(.fetchSnapshot(.test(10, term: 4), from: "n2")))
+    }
+
     @Test("Nor is one below the follower's own base") func belowTheBase() {
         var fixture = Fixture(currentTerm: 3, base: .test(20, term: 2))
         let effects = fixture.stepAndSave(Self.offered())
