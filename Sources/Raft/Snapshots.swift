@@ -113,9 +113,15 @@ extension RaftCore {
         self.answer(.installing, readRound: request.readRound, to: leader)
     }
 
-    /// A snapshot at or below what is committed here is of no use any more.
+    /// A snapshot at or below what is committed here is of no use any more. Who installs one doesn't stand for election: its
+    /// log is about to change.
     mutating func snapshotReceived(_ offer: SnapshotOffer) {
         if case .leader = self.role { return }
+        switch self.role {
+        case .follower: break
+        case .preCandidate, .candidate: self.role = .follower(leaderID: nil)
+        case .leader: return
+        }
         guard self.installing == nil, offer.position.index > self.commitIndex else { return }
         self.installing = offer
         self.effects.append(.installSnapshot(offer))

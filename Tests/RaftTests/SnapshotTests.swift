@@ -497,6 +497,23 @@ import Testing
         #expect(vote.voteReplies == [RequestVoteReply(term: 4, isGranted: true)])
     }
 
+    @Test("It doesn't stand for election meanwhile, and gives up if it does already (5.4.1)") func doesNotStand() {
+        var fixture = Self.installing()
+        for _ in 0..<5 { #expect(fixture.elapse().messages().isEmpty) }
+        #expect(fixture.core.currentTerm == 3)
+        fixture.stepAndSave(.snapshotInstalled(Self.offer))
+        #expect(!fixture.elapse().messages().isEmpty)
+
+        var candidate = Self.follower()
+        candidate.stepAndSave(Self.offered())
+        candidate.elapse()
+        candidate.stepAndSave(.received(.preVoteReply(.granted(3)), from: "n3"))
+        #expect(candidate.core.summary.role == .candidate)
+        #expect(candidate.stepAndSave(.snapshotReceived(Self.offer)).contains(.installSnapshot(Self.offer)))
+        candidate.stepAndSave(.received(.requestVoteReply(RequestVoteReply(term: 4, isGranted: true)), from: "n3"))
+        #expect(candidate.core.summary == RoleSummary(role: .follower, term: 4, leaderID: nil))
+    }
+
     // MARK: When it is installed
 
     @Test(
