@@ -116,13 +116,12 @@ extension RaftCore {
     /// A snapshot at or below what is committed here is of no use any more. Who installs one doesn't stand for election: its
     /// log is about to change.
     mutating func snapshotReceived(_ offer: SnapshotOffer) {
-        if case .leader = self.role { return }
+        guard self.installing == nil, offer.position.index > self.commitIndex else { return }
         switch self.role {
         case .follower: break
         case .preCandidate, .candidate: self.role = .follower(leaderID: nil)
         case .leader: return
         }
-        guard self.installing == nil, offer.position.index > self.commitIndex else { return }
         self.installing = offer
         self.effects.append(.installSnapshot(offer))
     }
@@ -137,7 +136,7 @@ extension RaftCore {
         let keepsEntries = self.log.term(at: position.index) == position.term
         if keepsEntries {
             self.log.compact(through: position.index)
-            self.memberships.compact(through: position.index)
+            self.memberships.compact(through: position.index, base: offer.membership)
         } else {
             self.log.reset(to: position)
             self.memberships = MembershipHistory(base: offer.membership)

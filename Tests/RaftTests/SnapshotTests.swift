@@ -611,6 +611,20 @@ import Testing
         #expect(fixture.core.isMembershipSettled)
     }
 
+    @Test("What counts at the new base is the same on disk and in memory, also when the log stays (faults 33)")
+    func membershipAtTheBase() {
+        let before = Membership.test(["n2", "n3"])
+        let offer = SnapshotOffer.test(3, term: 2, .test(["n2", "n3", "n4"]))
+        var fixture = Fixture(currentTerm: 3, membership: before)
+        fixture.stepAndSave(Self.offered(offer))
+        let entries = [Entry.test(1, term: 2), .test(2, term: 2), .test(3, term: 2)]
+        fixture.stepAndSave(
+            .received(AppendEntries.test(term: 3, entries), from: "n2"), .snapshotReceived(offer))
+        let effects = fixture.stepAndSave(.snapshotInstalled(offer))
+        #expect(effects.batches.map(\.base?.membership) == [offer.membership])
+        #expect(fixture.core.membership == offer.membership)
+    }
+
     @Test("A membership behind the snapshot stays with the entries that stay (section 6)") func laterMembershipStays() {
         let four = Membership.test(["n1", "n2", "n3", "n4"])
         var fixture = Self.follower()
