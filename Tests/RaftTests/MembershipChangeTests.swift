@@ -230,6 +230,47 @@ import Testing
         #expect(fixture.change(promotion).membershipProblems.isEmpty)
     }
 
+    @Test("A learner that never answered, or answers no more, isn't promoted, however short the log (thesis 4.2.1)")
+    func silentLearner() {
+        var fixture = Self.leader(.three)
+        fixture.change(.addLearners([.test("n4")]))
+        fixture.acknowledge(2, from: "n2")
+        let promotion = MembershipChange.change(promote: ["n4"], remove: [])
+        #expect(fixture.change(promotion).membershipProblems == [.behind("n4", matchIndex: 0, lastIndex: 2)])
+        fixture.acknowledge(2, from: "n4")
+        fixture.advance(milliseconds: 301)
+        fixture.acknowledge(2, from: "n2")
+        #expect(fixture.change(promotion).membershipProblems == [.behind("n4", matchIndex: 2, lastIndex: 2)])
+        fixture.acknowledge(2, from: "n4")
+        #expect(fixture.change(promotion).membershipProblems.isEmpty)
+    }
+
+    @Test("A change isn't begun that those who answer couldn't commit (section 6; faults 37)") func silentMajority() {
+        var fixture = Self.leader(.three)
+        fixture.advance(milliseconds: 301)
+        fixture.acknowledge(1, from: "n2")
+        // n3 is silent: without n2, the leader would be one of two.
+        let wrong = fixture.change(.change(promote: [], remove: ["n2"]))
+        #expect(wrong.membershipProblems == [.majoritySilent])
+        #expect(fixture.core.lastIndex == 1)
+        #expect(fixture.change(.change(promote: [], remove: ["n3"])).membershipProblems.isEmpty)
+    }
+
+    @Test(
+        "What the codec couldn't read back is never written (faults 25)",
+        arguments: [
+            Member.test(""), .test(NodeID(rawValue: String(repeating: "n", count: NodeID.maximumLength + 1))),
+            Member(nodeID: "n4", storageID: .unknown, peerAddress: String(repeating: "a", count: 261)),
+            Member(nodeID: "n4", storageID: .unknown, clientAddress: String(repeating: "ä", count: 131)),
+        ])
+    func unreadable(member: Member) {
+        var fixture = Self.leader(.three)
+        let effects = fixture.change(.addLearners([.test("n5"), member]))
+        #expect(effects.membershipProblems == [.malformed(member.nodeID)])
+        #expect(fixture.core.lastIndex == 1)
+        #expect(fixture.core.membership == .three)
+    }
+
     // MARK: Going back
 
     @Test("A joint phase whose new voters don't come may be left backwards (section 6)") func goBack() {
