@@ -14,7 +14,7 @@ extension RaftCore {
 
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.
     mutating func startPreVote() {
-        guard !self.isDiskFull, self.electorate.isVoter else {
+        guard !self.isDiskFull, self.installing == nil, self.electorate.isVoter else {
             self.role = .follower(leaderID: nil)
             return self.resetElectionDeadline()
         }
@@ -141,14 +141,15 @@ extension RaftCore {
         self.resetElectionDeadline()
     }
 
+    /// The follower has answered this leader within an election timeout.
+    func isHeard(_ progress: Progress) -> Bool {
+        self.now.nanoseconds(since: progress.lastHeard) <= self.configuration.electionTimeout.upperBound
+    }
+
     /// A leader that a majority hasn't answered for an election timeout steps down: it may have been replaced.
     mutating func checkQuorum() {
         guard case .leader(var leader) = self.role, self.now >= leader.quorumDeadline else { return }
-        let timeout = self.configuration.electionTimeout.upperBound
-        let isHeard = self.electorate.hasMajority(own: true) { position in
-            self.now.nanoseconds(since: leader.progress[position].lastHeard) <= timeout
-        }
-        guard isHeard else {
+        guard self.electorate.hasMajority(own: true, { self.isHeard(leader.progress[$0]) }) else {
             self.becomeFollower(term: self.currentTerm, leaderID: nil)
             self.leaderContact = nil
             return

@@ -15,6 +15,12 @@ package struct Member: Hashable, Sendable {
         self.clientAddress = clientAddress
     }
 
+    /// An entry can name it.
+    var isWellFormed: Bool {
+        (1...NodeID.maximumLength).contains(self.nodeID.rawValue.utf8.count)
+            && max(self.peerAddress.utf8.count, self.clientAddress.utf8.count) <= Self.maximumAddressLength
+    }
+
     /// The longest address, in bytes of UTF-8: a DNS name of 253 and a port.
     package static let maximumAddressLength = 260
 }
@@ -80,13 +86,17 @@ package enum MembershipProblem: Error, Hashable, Sendable {
     case notMember(NodeID)
     /// Only learners are promoted.
     case notLearner(NodeID)
-    /// A learner is promoted once its log has caught up.
+    /// A learner is promoted once its log has caught up, and as long as it answers.
     case behind(NodeID, matchIndex: LogIndex, lastIndex: LogIndex)
     /// Nobody would be left who votes.
     case noVoterLeft
     /// The same node is named twice.
     case namedTwice(NodeID)
     case tooManyMembers(limit: Int)
+    /// Its name or an address is empty or too long for an entry.
+    case malformed(NodeID)
+    /// Too few of those who would vote were heard of late: the change might never be committed.
+    case majoritySilent
     /// There is no joint phase to go back from.
     case notJoint
     /// Nothing would change.
@@ -106,6 +116,8 @@ extension Membership {
             guard !self.isJoint else { throw .changeUnderWay }
             guard !members.isEmpty else { throw .nothingToChange }
             try Self.requireDistinct(members.map(\.nodeID))
+            // What the codec can't read back must never be written.
+            for member in members where !member.isWellFormed { throw .malformed(member.nodeID) }
             for member in members where self.member(member.nodeID) != nil { throw .alreadyMember(member.nodeID) }
             let membership = Membership(voters: self.voters, learners: self.learners + members)
             guard membership.members.count <= Self.maximumMembers else {

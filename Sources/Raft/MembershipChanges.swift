@@ -20,15 +20,21 @@ extension RaftCore {
         // Going back may overtake the joint entry itself: both majorities must take it all the same.
         guard change == .goBack || self.memberships.latestIndex <= self.commitIndex else { throw .changeUnderWay }
         let membership = try self.membership.beginning(change)
-        if case .change(let promote, _) = change {
-            for nodeID in promote {
-                guard let position = self.peers.firstIndex(of: nodeID) else { throw .notMember(nodeID) }
-                let matchIndex = leader.progress[position].matchIndex
-                guard matchIndex.rawValue + self.configuration.promotionLag >= self.log.lastIndex.rawValue else {
-                    throw .behind(nodeID, matchIndex: matchIndex, lastIndex: self.log.lastIndex)
-                }
+        guard case .change(let promote, _) = change else { return membership }
+        for nodeID in promote {
+            guard let position = self.peers.firstIndex(of: nodeID) else { throw .notMember(nodeID) }
+            let progress = leader.progress[position]
+            guard progress.mode == .replicate, self.isHeard(progress),
+                progress.matchIndex.rawValue + self.configuration.promotionLag >= self.log.lastIndex.rawValue
+            else {
+                throw .behind(nodeID, matchIndex: progress.matchIndex, lastIndex: self.log.lastIndex)
             }
         }
+        let electorate = Electorate(membership, of: self.configuration.nodeID)
+        let isHeard = electorate.hasMajority(own: true) { position in
+            self.peers.firstIndex(of: electorate.peers[position]).map { self.isHeard(leader.progress[$0]) } ?? false
+        }
+        guard isHeard else { throw .majoritySilent }
         return membership
     }
 

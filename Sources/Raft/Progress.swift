@@ -31,10 +31,15 @@ struct Progress: Hashable, Sendable {
         self.lastHeard = now
     }
 
-    /// What is on the way is lost or in doubt: begin again behind what is known to match.
+    /// What is on the way is lost or in doubt: begin again behind what is known to match. As long as nothing is known, the
+    /// search goes on where it was: a follower that hasn't answered yet need not lack anything.
     mutating func becomeProbe() {
+        switch self.mode {
+        case .probe: break
+        case .replicate: self.nextIndex = self.matchIndex.next()
+        case .snapshot: return
+        }
         self.mode = .probe(isAwaitingReply: false)
-        self.nextIndex = self.matchIndex.next()
         self.inflight.removeAll(keepingCapacity: true)
     }
 

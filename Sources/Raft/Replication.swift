@@ -42,7 +42,7 @@ extension RaftCore {
                     to: core.peers[position], progress: &leader.progress[position], round: leader.reads.current,
                     isHeartbeatDue: isHeartbeatDue, snapshot: snapshot)
             }
-            core.takeSnapshotIfNeeded(&leader)
+            if isHeartbeatDue { core.takeSnapshotIfNeeded(&leader) }
         }
     }
 

@@ -38,8 +38,7 @@ extension RaftCore {
             return self.log.lastIndex
         }
         var index = self.log.lastIndex
-        for progress in leader.progress
-        where self.now.nanoseconds(since: progress.lastHeard) <= self.configuration.electionTimeout.upperBound {
+        for progress in leader.progress where self.isHeard(progress) {
             switch progress.mode {
             case .probe, .replicate: index = min(index, progress.matchIndex)
             case .snapshot: index = min(index, leader.snapshot?.position.index ?? self.log.base.index)
@@ -56,9 +55,11 @@ extension RaftCore {
         return snapshot
     }
 
-    /// Has one taken if followers need one and there is none.
+    /// Has one taken if followers that answer need one and there is none. Comes with the heartbeat, so that one that can't
+    /// be taken is no busy loop.
     mutating func takeSnapshotIfNeeded(_ leader: inout LeaderState) {
-        guard !leader.isTakingSnapshot, leader.progress.contains(where: { $0.mode == .snapshot }),
+        guard !leader.isTakingSnapshot,
+            leader.progress.contains(where: { $0.mode == .snapshot && self.isHeard($0) }),
             self.usable(leader.snapshot) == nil
         else { return }
         leader.isTakingSnapshot = true
@@ -97,12 +98,19 @@ extension RaftCore {
             let reply = AppendEntriesReply(term: self.currentTerm, outcome: .staleTerm, readRound: request.readRound)
             return self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
         }
+        let position = request.offer.position
+        // No leader has what a later term committed.
+        guard position.term <= request.term else { return }
         if case .leader = self.role {
             invariant(request.term > self.currentTerm, "\(leader) leads term \(request.term), and so does this node")
         }
         self.becomeFollower(term: request.term, leaderID: leader)
         self.isLeaderGone = false
-        guard request.offer.position.index > self.commitIndex else {
+        if self.installing == nil, self.log.term(at: position.index) == position.term {
+            // What it holds is committed, and this log has it.
+            self.commitIndex = max(self.commitIndex, position.index)
+        }
+        guard position.index > self.commitIndex else {
             // What is committed is the leader's too.
             let matchIndex = min(self.commitIndex, self.durableIndex)
             return self.answer(.success(matchIndex: matchIndex), readRound: request.readRound, to: leader)
@@ -112,10 +120,15 @@ extension RaftCore {
         self.answer(.installing, readRound: request.readRound, to: leader)
     }
 
-    /// A snapshot at or below what is committed here is of no use any more.
+    /// A snapshot at or below what is committed here is of no use any more. Who installs one doesn't stand for election: its
+    /// log is about to change.
     mutating func snapshotReceived(_ offer: SnapshotOffer) {
-        if case .leader = self.role { return }
         guard self.installing == nil, offer.position.index > self.commitIndex else { return }
+        switch self.role {
+        case .follower: break
+        case .preCandidate, .candidate: self.role = .follower(leaderID: nil)
+        case .leader: return
+        }
         self.installing = offer
         self.effects.append(.installSnapshot(offer))
     }
@@ -130,7 +143,7 @@ extension RaftCore {
         let keepsEntries = self.log.term(at: position.index) == position.term
         if keepsEntries {
             self.log.compact(through: position.index)
-            self.memberships.compact(through: position.index)
+            self.memberships.compact(through: position.index, base: offer.membership)
         } else {
             self.log.reset(to: position)
             self.memberships = MembershipHistory(base: offer.membership)

@@ -13,9 +13,13 @@ struct Fixture {
 
     /// - Parameters:
     ///   - size: voters n1, n2, …; the core under test is n1.
-    ///   - terms: the terms of the entries that its log holds, from index 1 on.
+    ///   - membership: who takes part at the base, if that isn't `size` voters.
+    ///   - terms: the terms of the commands that its log holds, from the base on.
+    ///   - more: entries behind those.
+    ///   - applied: the base, if nothing is said.
     init(
-        size: Int = 3, currentTerm: UInt64 = 0, votedFor: NodeID? = nil, terms: [UInt64] = [], applied: UInt64 = 0,
+        size: Int = 3, currentTerm: UInt64 = 0, votedFor: NodeID? = nil, base: LogPosition = .zero,
+        membership: Membership? = nil, terms: [UInt64] = [], more: [Entry] = [], applied: UInt64? = nil,
         seed: UInt64 = 1, adjust: (inout RaftConfiguration) -> Void = { _ in }
     ) {
         let voters = (1...size).map { NodeID(rawValue: "n\($0)") }
@@ -23,15 +27,15 @@ struct Fixture {
         var configuration = RaftConfiguration(nodeID: "n1", voters: voters)
         adjust(&configuration)
         let entries = terms.enumerated().map { position, term in
-            Entry.test(UInt64(position + 1), term: term)
+            Entry.test(base.index.rawValue + UInt64(position + 1), term: term)
         }
         self.now = Instant(nanoseconds: 1_000 * Self.millisecond)
         self.core = RaftCore(
             configuration: configuration,
             recovered: RecoveredLog(
-                hardState: HardState(currentTerm: Term(rawValue: currentTerm), votedFor: votedFor), base: .zero,
-                entries: entries),
-            appliedIndex: LogIndex(rawValue: applied), seed: seed, now: self.now)
+                hardState: HardState(currentTerm: Term(rawValue: currentTerm), votedFor: votedFor), base: base,
+                entries: entries + more, membership: membership),
+            appliedIndex: applied.map(LogIndex.init(rawValue:)) ?? base.index, seed: seed, now: self.now)
     }
 
     /// One turn. What it gives to the disk stays unsaved until `save`.
@@ -72,18 +76,17 @@ struct Fixture {
 
     /// Makes the core leader of the next term with the votes of its peers, and its own entry durable.
     @discardableResult
-    mutating func elect() -> [RaftEffect] {
+    mutating func elect() -> [RaftEffect] { self.elect(by: self.size == 5 ? ["n2", "n3"] : ["n2"]) }
+
+    @discardableResult
+    mutating func elect(by voters: [NodeID]) -> [RaftEffect] {
         self.elapse()
         let term = self.core.currentTerm
-        self.stepAndSave(.received(.preVoteReply(.granted(term)), from: "n2"))
-        if self.size == 5 {
-            self.stepAndSave(.received(.preVoteReply(.granted(term)), from: "n3"))
-        }
-        var effects = self.stepAndSave(
-            .received(.requestVoteReply(RequestVoteReply(term: term.next(), isGranted: true)), from: "n2"))
-        if self.size == 5 {
+        for voter in voters { self.stepAndSave(.received(.preVoteReply(.granted(term)), from: voter)) }
+        var effects: [RaftEffect] = []
+        for voter in voters {
             effects += self.stepAndSave(
-                .received(.requestVoteReply(RequestVoteReply(term: term.next(), isGranted: true)), from: "n3"))
+                .received(.requestVoteReply(RequestVoteReply(term: term.next(), isGranted: true)), from: voter))
         }
         return effects
     }
@@ -97,6 +100,39 @@ struct Fixture {
                     AppendEntriesReply(
                         term: self.core.currentTerm, outcome: .success(matchIndex: LogIndex(rawValue: index)),
                         readRound: round)), from: peer))
+    }
+
+    /// A follower says in the current term that it takes no entries now.
+    @discardableResult
+    mutating func answerInstalling(from peer: NodeID) -> [RaftEffect] { self.answer(.installing, from: peer) }
+
+    /// A follower's answer in the current term.
+    @discardableResult
+    mutating func answer(_ outcome: AppendEntriesReply.Outcome, from peer: NodeID) -> [RaftEffect] {
+        let reply = AppendEntriesReply(term: self.core.currentTerm, outcome: outcome, readRound: 0)
+        return self.stepAndSave(.received(.appendEntriesReply(reply), from: peer))
+    }
+
+    /// A follower says that it has nothing at `rejected`, and that its log ends before `hint`.
+    @discardableResult
+    mutating func reject(_ rejected: UInt64, hint: UInt64, from peer: NodeID) -> [RaftEffect] {
+        self.answer(
+            .conflict(
+                rejectedIndex: LogIndex(rawValue: rejected), conflictTerm: nil, conflictIndex: LogIndex(rawValue: hint)),
+            from: peer)
+    }
+
+    /// Commands of one byte each.
+    @discardableResult
+    mutating func propose(_ count: Int = 1, bytes: Int = 1) -> [RaftEffect] {
+        let payload = [UInt8](repeating: 7, count: bytes)
+        return self.stepAndSave(
+            .propose(ProposalID(rawValue: 1), payloads: [[UInt8]](repeating: payload, count: count)))
+    }
+
+    @discardableResult
+    mutating func change(_ change: MembershipChange) -> [RaftEffect] {
+        self.stepAndSave(.changeMembership(ProposalID(rawValue: 9), change))
     }
 }
 
@@ -117,6 +153,51 @@ extension Entry {
         Entry(
             index: LogIndex(rawValue: index), term: Term(rawValue: term), kind: .command,
             payload: Array("\(term).\(index)".utf8))
+    }
+}
+
+extension Entry {
+    static func test(_ index: UInt64, term: UInt64, _ membership: Membership) -> Entry {
+        Entry(
+            index: LogIndex(rawValue: index), term: Term(rawValue: term), kind: .membership,
+            payload: MembershipCodec.encode(membership))
+    }
+}
+
+extension Member {
+    static func test(_ nodeID: NodeID) -> Member { Member(nodeID: nodeID, storageID: .unknown) }
+}
+
+extension Membership {
+    static func test(_ voters: [NodeID], outgoing: [NodeID] = [], learners: [NodeID] = []) -> Membership {
+        Membership(
+            voters: voters.map(Member.test), outgoing: outgoing.map(Member.test), learners: learners.map(Member.test))
+    }
+
+    static let three = Membership.test(["n1", "n2", "n3"])
+}
+
+extension LogPosition {
+    static func test(_ index: UInt64, term: UInt64) -> LogPosition {
+        LogPosition(index: LogIndex(rawValue: index), term: Term(rawValue: term))
+    }
+}
+
+extension SnapshotDescription {
+    static func test(_ index: UInt64, term: UInt64) -> SnapshotDescription {
+        SnapshotDescription(position: .test(index, term: term), length: 1_000 + index, checksum: 7)
+    }
+}
+
+extension SnapshotOffer {
+    static func test(_ index: UInt64, term: UInt64, _ membership: Membership = .three) -> SnapshotOffer {
+        SnapshotOffer(description: .test(index, term: term), membership: membership)
+    }
+}
+
+extension InstallSnapshot {
+    static func test(term: UInt64, _ offer: SnapshotOffer, round: UInt64 = 0) -> Message {
+        .installSnapshot(InstallSnapshot(term: Term(rawValue: term), offer: offer, readRound: round))
     }
 }
 
@@ -172,6 +253,30 @@ extension [RaftEffect] {
 
     var preVoteReplies: [PreVoteReply] {
         self.messages().compactMap { if case .preVoteReply(let reply) = $0 { reply } else { nil } }
+    }
+
+    func offers(to peer: NodeID) -> [SnapshotOffer] {
+        self.messages(to: peer).compactMap { if case .installSnapshot(let request) = $0 { request.offer } else { nil } }
+    }
+
+    /// Whom a leader has told to stand for election.
+    var toldToStand: [NodeID] {
+        self.compactMap { if case .send(.timeoutNow, let peer) = $0 { peer } else { nil } }
+    }
+
+    /// Who is asked for a vote, with the request.
+    var voteRequests: [NodeID: VoteRequest] {
+        var requests: [NodeID: VoteRequest] = [:]
+        for case .send(.requestVote(let request), let peer) in self { requests[peer] = request }
+        return requests
+    }
+
+    var memberships: [Membership] {
+        self.compactMap { if case .membershipChanged(let membership) = $0 { membership } else { nil } }
+    }
+
+    var membershipProblems: [MembershipProblem] {
+        self.compactMap { if case .membershipRefused(_, let problem) = $0 { problem } else { nil } }
     }
 
     var batches: [Batch] { self.compactMap { if case .persist(let batch) = $0 { batch } else { nil } } }
