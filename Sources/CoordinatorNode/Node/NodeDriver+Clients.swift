@@ -162,7 +162,7 @@ extension NodeDriver {
     /// Makes one proposal of everything that waits, or a few if it is much.
     func proposeQueue() {
         guard !self.queue.isEmpty else { return }
-        let time = max(self.lastProposalTime, self.applier.machine.logTime, self.clock.wall())
+        let time = self.logTime()
         self.lastProposalTime = time
         var commands: [Command] = []
         var proposers: [Proposer] = []

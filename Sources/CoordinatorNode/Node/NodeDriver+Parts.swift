@@ -95,7 +95,7 @@ extension NodeDriver {
                     capMilliseconds: configuration.calls.retryCap.wholeMilliseconds),
                 callsPerTarget: configuration.limits.callWindow, callsInTotal: configuration.limits.callsInFlight),
             seed: .random(in: .min ... .max), logger: parts.logger,
-            wallClock: { [unowned self] in max(self.clock.wall(), self.applier.machine.logTime) },
+            wallClock: { [unowned self] in self.logTime() },
             propose: { [unowned self] commands in
                 guard self.isExecuting else { return }
                 self.queue.append(contentsOf: commands.map { ($0, .nobody) })

@@ -82,6 +82,7 @@ final class NodeDriver {
     /// Batches that stand in this node's log, by index.
     var inLog: [UInt64: (term: Term, proposers: [Proposer])] = [:]
     var lastProposalTime = LogTime.zero
+    private var logClock = LogClock()
     /// Reads that other nodes asked for.
     var peerReads: [UInt64: PeerReply] = [:]
 
@@ -239,6 +240,8 @@ final class NodeDriver {
     private func leaderEstablished(_ term: Term) {
         guard !self.isStopping, let executor = self.executor else { return }
         self.isExecuting = true
+        // What its clock showed in an earlier leadership and was never proposed doesn't count.
+        self.logClock = LogClock()
         let machine = self.applier.machine
         let live = machine.liveGids
         self.logger.info(
@@ -286,6 +289,13 @@ final class NodeDriver {
         var vitals = self.board.vitals
         vitals.matchIndexes = self.core.matchIndexes.mapValues(\.rawValue)
         return vitals
+    }
+
+    /// Log time as this leader would propose it now.
+    func logTime() -> LogTime {
+        self.logClock.read(
+            wall: self.clock.wall(), monotonic: self.clock.monotonic(),
+            reached: max(self.lastProposalTime, self.applier.machine.logTime))
     }
 
     func nextNumber() -> UInt64 {
