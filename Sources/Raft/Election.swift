@@ -14,7 +14,7 @@ extension RaftCore {
 
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.
     mutating func startPreVote() {
-        guard !self.isDiskFull, self.installing == nil, self.electorate.isVoter else {
+        guard !self.isDiskFull, self.installing == nil, !self.lacksState, self.electorate.isVoter else {
             self.role = .follower(leaderID: nil)
             return self.resetElectionDeadline()
         }

@@ -49,7 +49,7 @@ extension RaftCore {
 
     mutating func handle(_ request: TimeoutNow, from leader: NodeID) {
         guard request.term == self.currentTerm, case .follower(leaderID: leader) = self.role, self.electorate.isVoter,
-            !self.isDiskFull, self.installing == nil
+            !self.isDiskFull, self.installing == nil, !self.lacksState
         else { return }
         self.startElection(isTransfer: true)
     }

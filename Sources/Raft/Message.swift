@@ -150,6 +150,8 @@ package struct AppendEntriesReply: Hashable, Sendable {
         case staleTerm
         /// The follower takes no entries now: it fetches or installs the leader's snapshot.
         case installing
+        /// The follower's applied state is lost: it needs a snapshot at this index or behind it, whatever its log holds.
+        case lacksState(from: LogIndex)
     }
 
     package let term: Term

@@ -28,6 +28,7 @@ package enum MessageCodec {
         case conflict = 2
         case staleTerm = 3
         case installing = 4
+        case lacksState = 5
     }
 
     package static func encode(_ message: Message, header: MessageHeader) -> [UInt8] {
@@ -185,6 +186,9 @@ extension MessageCodec {
             writer.write(OutcomeTag.staleTerm.rawValue)
         case .installing:
             writer.write(OutcomeTag.installing.rawValue)
+        case .lacksState(let index):
+            writer.write(OutcomeTag.lacksState.rawValue)
+            writer.write(index.rawValue)
         }
     }
 }
@@ -292,6 +296,8 @@ extension MessageCodec {
             return .staleTerm
         case .installing:
             return .installing
+        case .lacksState:
+            return .lacksState(from: LogIndex(rawValue: try reader.read()))
         }
     }
 }

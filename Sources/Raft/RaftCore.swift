@@ -32,6 +32,9 @@ package struct RaftCore: Sendable {
     var isLeaderGone = false
     /// The disk takes nothing: this node neither leads nor stands for election.
     var isDiskFull = false
+    /// The applied state was lost while the log no longer reaches back to its beginning: a snapshot must take its place
+    /// before anything is applied. Term, vote and log are whole, so the node votes; it doesn't stand for election.
+    package internal(set) var lacksState: Bool
     /// The applied state is being replaced by this snapshot.
     var installing: SnapshotOffer?
     /// Applied state through this index is synced on this node's disk.
@@ -58,10 +61,11 @@ package struct RaftCore: Sendable {
 
     /// - Parameters:
     ///   - recovered: what `Recovery` found on this node's disk.
-    ///   - appliedIndex: what the state machine has already applied; never above what is committed.
+    ///   - appliedIndex: what the state machine has already applied; never above what is committed. Nil if its state is
+    ///     lost, and the log doesn't hold everything that would make it anew.
     ///   - seed: of the node's own random numbers. Must differ between nodes, or elections split.
     package init(
-        configuration: RaftConfiguration, recovered: RecoveredLog, appliedIndex: LogIndex, seed: UInt64, now: Instant
+        configuration: RaftConfiguration, recovered: RecoveredLog, appliedIndex: LogIndex?, seed: UInt64, now: Instant
     ) {
         self.configuration = configuration
         self.memberships = MembershipHistory(
@@ -73,6 +77,8 @@ package struct RaftCore: Sendable {
         self.electorate = Electorate(self.memberships.current, of: configuration.nodeID)
         self.hardState = recovered.hardState
         self.log = Log(base: recovered.base, entries: recovered.entries)
+        self.lacksState = appliedIndex == nil
+        let appliedIndex = appliedIndex ?? recovered.base.index
         invariant(
             appliedIndex <= self.log.lastIndex, "applied \(appliedIndex) is beyond the log's end \(self.log.lastIndex)")
         invariant(
@@ -260,7 +266,7 @@ package struct RaftCore: Sendable {
     // MARK: What the driver is told
 
     private mutating func applyCommitted() {
-        if self.commitIndex > self.appliedIndex, self.installing == nil {
+        if self.commitIndex > self.appliedIndex, self.installing == nil, !self.lacksState {
             self.effects.append(.apply(self.log.slice(from: self.appliedIndex.next(), through: self.commitIndex)))
             self.appliedIndex = self.commitIndex
         }

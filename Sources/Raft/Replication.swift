@@ -123,6 +123,9 @@ extension RaftCore {
                 if case .snapshot = leader.progress[position].mode { return }
                 _ = leader.progress[position].rejected(
                     at: rejectedIndex, goOnAt: core.nextIndex(conflictTerm: conflictTerm, conflictIndex: conflictIndex))
+            case .lacksState(let index):
+                leader.progress[position].becomeSnapshot()
+                if let snapshot = leader.snapshot, snapshot.position.index < index { leader.snapshot = nil }
             case .staleTerm, .installing: break
             }
         }
@@ -184,6 +187,10 @@ extension RaftCore {
         self.isLeaderGone = false
 
         if self.installing != nil { return self.answer(.installing, readRound: request.readRound, to: leader) }
+        if self.lacksState {
+            let outcome = AppendEntriesReply.Outcome.lacksState(from: self.log.base.index)
+            return self.answer(outcome, readRound: request.readRound, to: leader)
+        }
         if self.isDiskFull, request.entries.contains(where: { self.log.term(at: $0.index) != $0.term }) {
             // The room that is left is for terms and votes. The leader is told that it was heard, and no more.
             return self.answer(.staleTerm, readRound: request.readRound, to: leader)

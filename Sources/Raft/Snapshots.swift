@@ -106,11 +106,16 @@ extension RaftCore {
         }
         self.becomeFollower(term: request.term, leaderID: leader)
         self.isLeaderGone = false
-        if self.installing == nil, self.log.term(at: position.index) == position.term {
+        if self.installing == nil, !self.lacksState, self.log.term(at: position.index) == position.term {
             // What it holds is committed, and this log has it.
             self.commitIndex = max(self.commitIndex, position.index)
         }
-        guard position.index > self.commitIndex else {
+        if self.lacksState {
+            guard position.index >= self.log.base.index else {
+                let outcome = AppendEntriesReply.Outcome.lacksState(from: self.log.base.index)
+                return self.answer(outcome, readRound: request.readRound, to: leader)
+            }
+        } else if position.index <= self.commitIndex {
             // What is committed is the leader's too.
             let matchIndex = min(self.commitIndex, self.durableIndex)
             return self.answer(.success(matchIndex: matchIndex), readRound: request.readRound, to: leader)
@@ -123,7 +128,9 @@ extension RaftCore {
     /// A snapshot at or below what is committed here is of no use any more. Who installs one doesn't stand for election: its
     /// log is about to change.
     mutating func snapshotReceived(_ offer: SnapshotOffer) {
-        guard self.installing == nil, offer.position.index > self.commitIndex else { return }
+        guard self.installing == nil else { return }
+        guard self.lacksState ? offer.position.index >= self.log.base.index : offer.position.index > self.commitIndex
+        else { return }
         switch self.role {
         case .follower: break
         case .preCandidate, .candidate: self.role = .follower(leaderID: nil)
@@ -139,7 +146,9 @@ extension RaftCore {
         invariant(
             self.installing == offer, "a snapshot at \(offer.position.index) was installed, which nobody asked for")
         self.installing = nil
+        self.lacksState = false
         let position = offer.position
+        let before = self.log.base
         let keepsEntries = self.log.term(at: position.index) == position.term
         if keepsEntries {
             self.log.compact(through: position.index)
@@ -150,7 +159,9 @@ extension RaftCore {
             self.forgetDurable(from: .zero)
         }
         self.electorateChanged()
-        self.changedBase = LogBase(position: position, membership: offer.membership, keepsEntries: keepsEntries)
+        if position.index > before.index {
+            self.changedBase = LogBase(position: position, membership: offer.membership, keepsEntries: keepsEntries)
+        }
         self.commitIndex = max(self.commitIndex, position.index)
         self.appliedIndex = max(self.appliedIndex, position.index)
         self.stateDurableIndex = max(self.stateDurableIndex, position.index)

@@ -11,9 +11,9 @@ package import Transactions
 package struct LogClock: Sendable {
     private var anchor: (time: LogTime, at: Instant)?
 
-    /// - Parameter reached: the latest time that the log has, or that was proposed for it.
     package init() {}
 
+    /// - Parameter reached: the latest time that the log has, or that was proposed for it.
     package mutating func read(wall: LogTime, monotonic: Instant, reached: LogTime) -> LogTime {
         let least = max(wall, reached)
         guard let anchor = self.anchor else {

@@ -38,7 +38,8 @@ extension NodeDriver {
         raft.retainedLogBytes = configuration.limits.retainedLog
         let clock = NodeClock.system
         let core = RaftCore(
-            configuration: raft, recovered: recovered.log, appliedIndex: recovered.applied.index,
+            configuration: raft, recovered: recovered.log,
+            appliedIndex: recovered.lacksState ? nil : recovered.applied.index,
             seed: .random(in: .min ... .max), now: clock.monotonic())
         let fatal = parts.fatal
         let applier = Applier(

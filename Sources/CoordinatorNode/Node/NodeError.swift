@@ -15,6 +15,8 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     case membersDiffer(path: String, stored: [String], configured: [String])
     /// The applied state is of another history than the log: one of the two was lost or exchanged.
     case stateNotInLog(path: String, appliedIndex: UInt64, appliedTerm: UInt64, lastIndex: UInt64)
+    /// The applied state is older than the log's beginning, or was lost: a snapshot must take its place.
+    case stateTooOld(path: String, appliedIndex: UInt64, first: UInt64)
     /// The process's id can't be written down.
     case pidFile(path: String, reason: String)
 
@@ -34,6 +36,8 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
             \(path) stands at entry \(appliedIndex) of term \(appliedTerm), which is not in this node's log (it ends \
             at \(lastIndex)): one of the two files was lost or exchanged
             """
+        case .stateTooOld(let path, let appliedIndex, let first):
+            "\(path) stands at entry \(appliedIndex), and this node's log begins behind entry \(first)"
         case .pidFile(let path, let reason): "can't write \(path): \(reason)"
         }
     }
@@ -42,7 +46,7 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     package var isUsage: Bool {
         switch self {
         case .unknownNode, .membersDiffer: true
-        case .log, .state, .stateNotInLog, .pidFile: false
+        case .log, .state, .stateNotInLog, .stateTooOld, .pidFile: false
         }
     }
 
@@ -50,7 +54,7 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     package var isDamage: Bool {
         switch self {
         case .log(let error): error.isDamage
-        case .stateNotInLog: true
+        case .stateNotInLog, .stateTooOld: true
         case .state, .unknownNode, .membersDiffer, .pidFile: false
         }
     }

@@ -19,6 +19,8 @@ struct RecoveredNode: Sendable {
     let stateIdentity: StateIdentity
     private(set) var applied = LogPosition.zero
     private(set) var machine = TransactionMachine()
+    /// The applied state is lost, and the log doesn't reach back to its beginning.
+    private(set) var lacksState = false
     /// The snapshot whose install the last life didn't come to the end of.
     private var unfinishedInstall: SnapshotOffer?
 
@@ -59,22 +61,27 @@ struct RecoveredNode: Sendable {
 
     /// Opens the applied state and reads all of it: rot in an index would make a finished transaction look unknown.
     ///
-    /// Everything in the file came from the log. So a damaged one is set aside and filled anew from there, as long as the
-    /// log is whole.
+    /// Everything in the file came from the log. So a damaged one is set aside and filled anew from there; or, if the log no
+    /// longer reaches back to its beginning, by a snapshot of the leader's. The same goes for a lost file, and for one that
+    /// is older than the log's beginning.
     mutating func recoverState(logger: Logger) throws(NodeError) -> sending StateDatabase {
         do {
             return try self.openState()
         } catch {
-            guard case .state(let reason) = error, case .rot = reason, self.log.base == .zero else { throw error }
+            switch error {
+            case .state(.rot), .stateTooOld: break
+            case _: throw error
+            }
             logger.error(
-                "The applied state is damaged: it is set aside and filled anew from the log",
-                metadata: [LogKey.path: "\(self.statePath)", LogKey.reason: "\(reason)"])
+                "The applied state can't be used: it is set aside and filled anew",
+                metadata: [LogKey.path: "\(self.statePath)", LogKey.reason: "\(error)"])
         }
         do {
             try StateDatabase.setAside(path: self.statePath)
         } catch {
             throw .state(error)
         }
+        self.lacksState = self.log.base != .zero
         return try self.openState()
     }
 
@@ -100,6 +107,12 @@ struct RecoveredNode: Sendable {
         }
         self.applied = LogPosition(
             index: LogIndex(rawValue: state.appliedIndex), term: Term(rawValue: state.appliedTerm))
+        // A fresh file, which a snapshot will fill.
+        if self.lacksState, self.applied == .zero { return }
+        guard self.applied.index >= self.log.base.index else {
+            throw .stateTooOld(
+                path: self.statePath, appliedIndex: state.appliedIndex, first: self.log.base.index.rawValue)
+        }
         guard self.log.holds(self.applied) || self.isInstalling(self.applied) else {
             throw .stateNotInLog(
                 path: self.statePath, appliedIndex: state.appliedIndex, appliedTerm: state.appliedTerm,

@@ -137,6 +137,7 @@ package enum Describe {
             "conflict at=\(rejected.rawValue) term=\(term.map { String($0.rawValue) } ?? "-") go=\(index.rawValue)"
         case .staleTerm: "stale"
         case .installing: "installing"
+        case .lacksState(let index): "lacks its state from=\(index.rawValue)"
         }
     }
 }
@@ -191,6 +192,7 @@ extension TraceEvent {
         case .changesMembers: "is asked for other members"
         case .membersRefused(let problem): "refuses other members: \(problem)"
         case .diskLost: "comes back with an empty disk"
+        case .stateLost: "has lost its applied state"
         case .probed(let index): "proposes the probe at \(index.rawValue)"
         }
     }

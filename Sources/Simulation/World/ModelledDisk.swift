@@ -38,6 +38,8 @@ package struct ModelledDisk: Sendable {
         self.membership = membership
     }
 
+    /// What the first entry on the disk follows.
+    package var baseIndex: LogIndex { self.base.index }
     package var isSyncing: Bool { self.syncing > 0 }
     package var hasUnsynced: Bool { !self.unsynced.isEmpty }
     package var unsyncedCount: Int { self.unsynced.count }

@@ -57,6 +57,8 @@ final class SimulatedNode {
     /// The snapshot that it fetches.
     var fetching: (offer: SnapshotOffer, from: Int)?
     var received: (offer: SnapshotOffer, state: StoredState)?
+    /// The applied state on the disk is damaged; the next start finds that.
+    var isStateHarmed = false
     /// Names on the disk the snapshot that was last made the applied state.
     var marker: SnapshotOffer?
     /// How far its clock is ahead of the slowest possible one, in milliseconds.
@@ -84,6 +86,13 @@ final class SimulatedNode {
         self.syncedState = self.stored
         self.storage = StorageID(rawValue: UInt64(number) + 1)
         self.clockOffset = clockOffset
+    }
+
+    /// Something of what it needs is damaged or lost: a majority must always be without such harm.
+    var isHarmed: Bool {
+        self.condition == .rotten || self.isLost || self.isStateHarmed || self.disk.isHarmed
+            || self.core?.lacksState == true
+            || (self.core == nil && self.stored.appliedIndex < self.disk.baseIndex)
     }
 
     var isProcessAlive: Bool { self.condition == .running || self.condition == .paused }

@@ -97,6 +97,7 @@ extension TraceEvent {
         case .changesMembers: hash.mix(35)
         case .membersRefused: hash.mix(36)
         case .diskLost: hash.mix(37)
+        case .stateLost: hash.mix(38)
         case .diskFull(let isFull): Self.mix(26, [isFull ? 1 : 0], &hash)
         }
     }
@@ -137,6 +138,7 @@ extension TraceEvent {
                 hash.mix(index.rawValue)
             case .staleTerm: hash.mix(7)
             case .installing: hash.mix(8)
+            case .lacksState(let index): hash.mix(index.rawValue)
             }
         case .installSnapshot(let request):
             hash.mix(9)

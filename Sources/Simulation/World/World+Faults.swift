@@ -115,13 +115,17 @@ extension World {
     /// Harms a row of a disk, and mostly lets the node die soon, since only a start reads the disk. Never harms a
     /// majority: the world would stand still until it heals.
     private func harmDisk() {
-        let harmed = self.nodes.filter { $0.condition == .rotten || $0.isLost || $0.disk.isHarmed }.count
+        let harmed = self.nodes.filter(\.isHarmed).count
         guard harmed < (self.voterCount - 1) / 2, let node = self.victim(), !node.disk.isHarmed else { return }
-        let kinds = ModelledDisk.Damage.allCases
-        let damage = kinds[self.faultRandom.below(kinds.count)]
-        guard node.disk.harm(damage, random: &self.faultRandom) else { return }
         self.counts[.bitFlip] += 1
-        self.record(.harmed(damage), node)
+        let kinds = ModelledDisk.Damage.allCases
+        if let damage = self.faultRandom.below(4) == 0 ? nil : kinds[self.faultRandom.below(kinds.count)] {
+            guard node.disk.harm(damage, random: &self.faultRandom) else { return }
+            self.record(.harmed(damage), node)
+        } else {
+            node.isStateHarmed = true
+            self.record(.stateLost, node)
+        }
         if self.faultRandom.below(4) > 0 {
             let delay = self.faultRandom.within(1_000_000...500_000_000)
             self.queue.add(.crash(node.number, .crash, life: node.life), at: self.now + delay)

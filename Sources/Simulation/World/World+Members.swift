@@ -95,7 +95,7 @@ extension World {
     /// A follower's disk is lost. It can't come back under its old identity: it must be removed and join anew. A majority
     /// always keeps its disks.
     private func loseDisk(_ membership: Membership) {
-        let isAnyHarmed = self.nodes.contains { $0.isLost || $0.condition == .rotten || $0.disk.isHarmed }
+        let isAnyHarmed = self.nodes.contains(where: \.isHarmed)
         let followers = self.nodes.filter { node in
             node.isProcessAlive && node.core?.summary.role != .leader && membership.isVoter(node.id)
         }

@@ -21,7 +21,15 @@ extension World {
         guard !node.disk.isHarmed else {
             throw Violation(.rotIsSeen, "\(node.id) starts from a harmed disk")
         }
-        if !recovered.holds(node.stored.applied) {
+        if node.isStateHarmed {
+            // It is set aside. The log makes it anew, if it reaches back to the beginning; else a leader's snapshot does.
+            node.isStateHarmed = false
+            node.marker = nil
+            node.stored = StoredState(clients: self.clients.count + 1)
+            node.state = node.stored.restored()
+        }
+        let lacksState = node.stored.applied.index < recovered.base.index
+        if !lacksState, !recovered.holds(node.stored.applied) {
             guard let marker = node.marker, marker.position == node.stored.applied else {
                 throw Violation(.rotIsSeen, "\(node.id)'s state isn't in its log, and no install was under way")
             }
@@ -31,10 +39,10 @@ extension World {
         }
         // A start syncs the state that it finds.
         node.syncedState = node.stored
-        let applied = node.stored.appliedIndex
+        let applied = lacksState ? recovered.base.index : node.stored.appliedIndex
         try self.judge.restarts(node.number, recovered: recovered, appliedIndex: applied)
         node.core = RaftCore(
-            configuration: node.configuration, recovered: recovered, appliedIndex: applied,
+            configuration: node.configuration, recovered: recovered, appliedIndex: lacksState ? nil : applied,
             seed: self.nodeRandom.next(), now: Instant(nanoseconds: self.now))
         node.condition = .running
         self.record(

@@ -68,4 +68,5 @@ package enum TraceEvent: Sendable {
     case changesMembers
     case membersRefused(MembershipProblem)
     case diskLost
+    case stateLost
 }
