@@ -8,6 +8,10 @@ class NoAnswer(Exception):
     """The request may or may not have been carried out."""
 
 
+class NotSent(NoAnswer):
+    """Not a byte of it has left: it was certainly not carried out."""
+
+
 class Connection:
     """One kept connection to one address; opened anew when it is lost."""
 
@@ -19,7 +23,7 @@ class Connection:
         try:
             self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
         except OSError as error:
-            raise NoAnswer(f"cannot connect to {self.host}:{self.port}: {error}") from None
+            raise NotSent(f"cannot connect to {self.host}:{self.port}: {error}") from None
 
     def close(self):
         if self.writer is not None:
