@@ -12,6 +12,8 @@ from . import client
 from .processes import Cluster
 from .transfers import transfer
 
+# A day, which no round lasts: only a jump of the clock can end such a timeout.
+LONGEST_TIMEOUT_MS = 86_400_000
 OUTCOME_OF_CONFLICT = {"commit": "aborted", "abort": "committed"}
 
 
@@ -120,6 +122,8 @@ class Key:
 
     def __init__(self, gid: str, kind: str, body: dict):
         self.gid, self.kind, self.body = gid, kind, body
+        # No client ever decides it: whoever began it is gone, and its timeout must end it.
+        self.is_abandoned = False
         self.made = time.monotonic()
         self.calls = 0
         self.is_begun = self.is_decided = False
@@ -135,6 +139,11 @@ class Key:
             self.rest -= 1
 
     @property
+    def ends_itself(self) -> bool:
+        """By its timeout, or because the cluster decides it."""
+        return self.kind == "submitted" or self.body["timeout_ms"] < LONGEST_TIMEOUT_MS
+
+    @property
     def is_done(self) -> bool:
         return self.rest <= 0 or time.monotonic() - self.made > 5
 
@@ -142,23 +151,22 @@ class Key:
 class Load:
     """Everybody who calls during a round."""
 
-    def __init__(self, cluster: Cluster, banks, instant, seed: int, prefix: str, longest_timeout_ms: int, is_timed: bool):
+    def __init__(self, cluster: Cluster, banks, instant, seed: int, prefix: str, is_timed: bool):
         self.cluster, self.banks, self.instant = cluster, banks, instant
         self.random = random.Random(seed)
         self.prefix = prefix
         self.history = History()
         self.keys: list[Key] = []
         self.stopping = False
-        self.longest_timeout_ms = longest_timeout_ms
         # A jump of the clock may end even the longest timeout.
         self.is_timed = is_timed
 
     def key(self, kind: str, name: str) -> Key:
         gid = f"{self.prefix}-{name}"
         if kind == "submitted":
-            body = transfer(gid, self.random.choice(("saga", "tcc")), self.banks, 20, self.random, self.longest_timeout_ms)
+            body = transfer(gid, self.random.choice(("saga", "tcc")), self.banks, 20, self.random, LONGEST_TIMEOUT_MS)
         else:
-            timeout = self.random.randrange(1000, 4000) if kind == "timed" else self.longest_timeout_ms
+            timeout = self.random.randrange(1000, 4000) if kind == "timed" else LONGEST_TIMEOUT_MS
             body = {"gid": gid, "protocol": "tcc", "timeout_ms": timeout}
             kind = "timed" if self.is_timed else kind
         made = Key(gid, kind, body)
@@ -206,6 +214,7 @@ class Crew:
         if not self.keys or self.keys[-1].is_done:
             kind = "timed" if self.random.random() < 0.2 else "manual"
             self.keys.append(self.load.key(kind, f"{self.name}-{len(self.keys) + 1}"))
+            self.keys[-1].is_abandoned = kind == "timed" and self.random.random() < 0.6
         return self.keys[-1]
 
     async def work(self, name: str):
@@ -217,14 +226,13 @@ class Crew:
             # Some give up soon: what they have asked for may still come.
             timeout = rng.choice((0.3, 2.0, 4.0))
             drawn = rng.random()
-            is_short = key.body["timeout_ms"] < load.longest_timeout_ms
             if len(self.keys) > 1 and drawn < 0.05:
                 await caller.status(node, rng.choice(self.keys[:-1]), timeout=timeout)
             elif drawn < 0.5:
                 key.learn(await caller.status(node, key, rng.choice((0, 0, 0, 0, 200)), timeout))
             elif drawn < (0.6 if key.is_begun else 0.85):
                 key.learn(await caller.begin(node, key, timeout))
-            elif drawn < 0.7 or (is_short and not key.is_decided and drawn < 0.95):
+            elif drawn < 0.7 or key.is_abandoned:
                 key.learn(await caller.register(node, key, f"b{rng.randrange(3)}", load.instant.url, timeout))
             elif key.calls > 10 or drawn > 0.97:
                 key.learn(await caller.decide(node, key, rng.choice(("commit", "abort")), timeout))

@@ -97,12 +97,12 @@ def plans(seed: int, rounds: int, seconds: float, kinds: list[str]) -> list[Plan
             first = fault(at)
             faults.append(first)
             end = at + first.seconds
-            if rng.random() < 0.4:
+            if rng.random() < 0.35:
                 second = fault(at + rng.uniform(0, first.seconds))
                 faults.append(second)
                 # The longer one may reach over the next: faults do overlap.
                 end = max(end, at + min(second.seconds, 2.0))
-            at = end + rng.uniform(0.5, 2.0)
+            at = end + rng.uniform(1.0, 3.5)
         made.append(Plan(rng.randrange(1 << 32), 5 if rng.random() < 0.15 else 3, tuple(faults)))
     return made
 
@@ -153,6 +153,9 @@ class Faults:
             return
         for node in victims:
             node.busy.add(kind)
+        if kind in NETWORK + LINKS:
+            # A node that is only just coming up has nobody yet to be cut off from.
+            await self.connected(victims[0])
         start = time.monotonic_ns()
         names = ", ".join(node.name for node in victims)
         self.say(f"{kind} on {names}")
@@ -168,6 +171,15 @@ class Faults:
             self.fired[kind] = self.fired.get(kind, 0) + 1
         else:
             self.void.append(kind)
+
+    async def connected(self, node: Node):
+        """Waits until the node has a connection with every other one, or the time is up."""
+        def is_connected():
+            return all(Firewall.connections(node.host, other.host) for other in self.others(node))
+        try:
+            await until(is_connected, "connected", 5)
+        except Failed:
+            pass
 
     def say(self, what: str):
         self.log.append(f"{time.monotonic() - self.began:7.3f} s  {what}")
