@@ -68,6 +68,9 @@ disk-drill: core ## kill, EIO, ENOSPC at every durable step of the store, and po
 drill: debug ## real processes: 5 kills and 3 stops of the leader under load
 	scripts/failover-drill --bin $(DEBUG_BIN) --kills 5 --stops 3
 
+chaos: debug ## real processes: 4 rounds of 20 s of every fault that this machine allows (most need root)
+	scripts/chaos --bin $(DEBUG_BIN) --rounds 4 --seconds 20 --operations 15000
+
 bench: release core ## the log store against the disk, and sagas end to end
 	$(CORE_BIN)/logbench
 	scripts/bench-saga --bin $(RELEASE_BIN)
@@ -93,4 +96,4 @@ docs: setup ## the documentation of the client kit
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate disk-drill drill bench bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate disk-drill drill chaos bench bench-failover proof soak format docs clean

@@ -102,7 +102,7 @@ def plans(seed: int, rounds: int, seconds: float, kinds: list[str]) -> list[Plan
                 faults.append(second)
                 # The longer one may reach over the next: faults do overlap.
                 end = max(end, at + min(second.seconds, 2.0))
-            at = end + rng.uniform(1.0, 3.5)
+            at = end + rng.uniform(0.4, 1.8)
         made.append(Plan(rng.randrange(1 << 32), 5 if rng.random() < 0.15 else 3, tuple(faults)))
     return made
 

@@ -244,7 +244,9 @@ class Workplace:
                 self.running.pop().stop()
             except Exception as error:  # the rest must end too
                 print(f"while stopping: {error}")
-        if not (self.keep or failed):
+        # This runs once more at the exit.
+        self.keep = self.keep or failed
+        if not self.keep:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
