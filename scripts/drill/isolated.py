@@ -10,7 +10,7 @@ import time
 
 from . import client, machine
 from .links import Links
-from .processes import Cluster, Failed, free_ports, say, until
+from .processes import Cluster, Failed, die_with_parent, free_ports, say, until
 
 
 class Node:
@@ -82,7 +82,7 @@ class IsolatedCluster(Cluster):
         with open(self.log(name), "ab") as log:
             node.process = subprocess.Popen(
                 [self.binaries / "verdictd", "--config", str(self.file(name)), "--node", name], env=environment,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=machine.die_with_parent)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
         node.may_end = False
 
     def start(self):
