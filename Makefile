@@ -70,6 +70,8 @@ drill: debug ## real processes: 5 kills and 3 stops of the leader under load
 
 chaos: debug ## real processes: 4 rounds of 20 s of every fault that this machine allows (most need root)
 	scripts/chaos --bin $(DEBUG_BIN) --rounds 4 --seconds 20 --operations 15000
+	@echo "The same eyes on reads that may be stale: they must see it."
+	scripts/chaos --bin $(DEBUG_BIN) --rounds 1 --seconds 8 --faults stall,isolate --blind
 
 bench: release core ## the log store against the disk, and sagas end to end
 	$(CORE_BIN)/logbench

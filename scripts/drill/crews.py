@@ -114,9 +114,9 @@ class Caller:
     async def submit(self, node: str, key: "Key", timeout: float = 4.0) -> dict:
         return await self.call(node, key.gid, "begin", key.kind, "POST", "/v1/transactions", key.body, timeout)
 
-    async def status(self, node: str, key: "Key", wait_ms: int = 0, timeout: float = 4.0) -> dict:
-        wait = f"?wait_ms={wait_ms}" if wait_ms else ""
-        return await self.call(node, key.gid, "status", None, "GET", f"/v1/transactions/{key.gid}{wait}", None,
+    async def status(self, node: str, key: "Key", wait_ms: int = 0, timeout: float = 4.0, is_local: bool = False) -> dict:
+        query = f"?wait_ms={wait_ms}" + ("&consistency=local" if is_local else "")
+        return await self.call(node, key.gid, "status", None, "GET", f"/v1/transactions/{key.gid}{query}", None,
                                timeout + wait_ms / 1000)
 
 
@@ -154,7 +154,7 @@ class Key:
 class Load:
     """Everybody who calls during a round."""
 
-    def __init__(self, cluster: Cluster, banks, instant, seed: int, prefix: str, is_timed: bool):
+    def __init__(self, cluster: Cluster, banks, instant, seed: int, prefix: str, is_timed: bool, reads_locally: bool):
         self.cluster, self.banks, self.instant = cluster, banks, instant
         self.random = random.Random(seed)
         self.prefix = prefix
@@ -163,6 +163,7 @@ class Load:
         self.stopping = False
         # A jump of the clock may end even the longest timeout.
         self.is_timed = is_timed
+        self.reads_locally = reads_locally
 
     def key(self, kind: str, name: str) -> Key:
         gid = f"{self.prefix}-{name}"
@@ -232,7 +233,7 @@ class Crew:
             if len(self.keys) > 1 and drawn < 0.05:
                 await caller.status(node, rng.choice(self.keys[:-1]), timeout=timeout)
             elif drawn < 0.5:
-                key.learn(await caller.status(node, key, rng.choice((0, 0, 0, 0, 200)), timeout))
+                key.learn(await caller.status(node, key, rng.choice((0, 0, 0, 0, 200)), timeout, load.reads_locally))
             elif drawn < (0.6 if key.is_begun else 0.85):
                 key.learn(await caller.begin(node, key, timeout))
             elif drawn < 0.7 or key.is_abandoned:

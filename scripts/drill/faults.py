@@ -114,7 +114,10 @@ class Faults:
         self.cluster, self.firewall = cluster, firewall
         self.windows: list[tuple[int, int]] = []
         self.fired: dict[str, int] = {}
-        self.void: list[str] = []
+        # What found nobody to break, or met nothing.
+        self.void: list[Planned] = []
+        # A fault of all nodes waits for the others to end; meanwhile none begins.
+        self.all_waiting = 0
         self.log: list[str] = []
         self.began = time.monotonic()
 
@@ -123,6 +126,40 @@ class Faults:
         async with asyncio.TaskGroup() as group:
             for planned in faults:
                 group.create_task(self.one(planned))
+        # Once more, now that nothing else is in its way.
+        void, self.void = self.void, []
+        for planned in void:
+            await self.one(planned)
+
+    async def victims(self, planned: Planned, rng: random.Random) -> list[Node]:
+        nodes = list(self.cluster.nodes.values())
+        if not planned.kind.endswith("-all"):
+            async def find():
+                # Those already claimed are read after the last await, and claimed before the next one.
+                one = None if self.all_waiting else await self.victim(planned, rng)
+                if one is None or self.all_waiting or self.is_taken(one, planned.kind):
+                    return []
+                one.busy[planned.kind] += 1
+                return [one]
+        else:
+            def find():
+                if any(self.is_taken(node, planned.kind) for node in nodes):
+                    return []
+                for node in nodes:
+                    node.busy[planned.kind] += 1
+                return nodes
+            self.all_waiting += 1
+        try:
+            return await until(find, "somebody to break", 12, pause=0.05)
+        except Failed:
+            return []
+        finally:
+            if planned.kind.endswith("-all"):
+                self.all_waiting -= 1
+
+    @staticmethod
+    def is_taken(node: Node, kind: str) -> bool:
+        return kind in PROCESS and any(node.busy[other] for other in PROCESS)
 
     async def victim(self, planned: Planned, rng: random.Random) -> Node | None:
         leader = await self.cluster.leader_now()
@@ -130,7 +167,7 @@ class Faults:
         rng.shuffle(names)
         names.sort(key=lambda name: (name == leader) != planned.on_leader)
         for name in names:
-            if planned.kind not in PROCESS or not self.cluster.nodes[name].busy.intersection(PROCESS):
+            if not self.is_taken(self.cluster.nodes[name], planned.kind):
                 return self.cluster.nodes[name]
         return None
 
@@ -138,21 +175,10 @@ class Faults:
         await asyncio.sleep(max(0.0, self.began + planned.at - time.monotonic()))
         rng = random.Random(planned.draw)
         kind = planned.kind
-        if kind.endswith("-all"):
-            # The last of the faults that hold somewhere must end first.
-            victims = list(self.cluster.nodes.values())
-            try:
-                await until(lambda: not any(node.busy.intersection(PROCESS) for node in victims), "quiet", 8)
-            except Failed:
-                victims = []
-        else:
-            one = await self.victim(planned, rng)
-            victims = [one] if one else []
+        victims = await self.victims(planned, rng)
         if not victims:
-            self.void.append(kind)
+            self.void.append(planned)
             return
-        for node in victims:
-            node.busy.add(kind)
         if kind in NETWORK + LINKS:
             # A node that is only just coming up has nobody yet to be cut off from.
             await self.connected(victims[0])
@@ -164,13 +190,13 @@ class Faults:
             took_effect = await method(victims if kind.endswith("-all") else victims[0], planned, rng)
         finally:
             for node in victims:
-                node.busy.discard(kind)
+                node.busy[kind] -= 1
             self.windows.append((start, time.monotonic_ns()))
         self.say(f"{kind} on {names} is over" + ("" if took_effect else ", and has met nothing"))
         if took_effect:
             self.fired[kind] = self.fired.get(kind, 0) + 1
         else:
-            self.void.append(kind)
+            self.void.append(planned)
 
     async def connected(self, node: Node):
         """Waits until the node has a connection with every other one, or the time is up."""

@@ -2,6 +2,7 @@
 """A cluster whose nodes each have an address, a disk and a clock of their own, so that each can be broken alone."""
 
 import asyncio
+import collections
 import os
 import pathlib
 import signal
@@ -20,7 +21,7 @@ class Node:
         self.disk: machine.Disk | None = None
         self.clock: machine.Clock | None = None
         # Faults that hold it now. One that stops the process is never laid over another one.
-        self.busy: set[str] = set()
+        self.busy: collections.Counter = collections.Counter()
         # How its processes have ended, each with whether that was the drill's doing.
         self.endings: list[tuple[int, bool]] = []
         self.may_end = False
