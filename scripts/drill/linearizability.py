@@ -6,7 +6,8 @@ usage: linearizability.py HISTORY.jsonl...
 
 A history has one JSON object a line, one for each call of a client:
 
-  client     who called; a client that got a new name began a new series of calls
+  client     who called; after a call without an answer a client goes on under a new name. A name that ends in ' is the
+             same client's second line for one call: an answer that also shows the value is a status of the same moments
   key        the gid
   call       when the call began, in ns of one monotonic clock
   return     when its answer was there; null if there was none
