@@ -23,6 +23,12 @@ class Plans(unittest.TestCase):
             planned = [plan.kinds for plan in faults.plans(seed, 4, 20.0, list(faults.KINDS))]
             self.assertEqual(set().union(*planned), set(faults.KINDS), f"seed {seed}")
 
+    def test_no_run_is_without_a_leader_whose_clock_was_far_ahead(self):
+        for seed in range(100):
+            clocks = [fault for plan in faults.plans(seed, 4, 20.0, list(faults.KINDS)) for fault in plan.faults
+                      if fault.kind == "clock"]
+            self.assertTrue(clocks[0].jump > 60 and clocks[0].on_leader, f"seed {seed}")
+
     def test_only_what_was_asked_for(self):
         for plan in faults.plans(1, 10, 20.0, ["kill", "stall"]):
             self.assertLessEqual(plan.kinds, {"kill", "stall"})
