@@ -13,6 +13,9 @@ RELEASE_BIN = $(RELEASE)/release
 DEBUG_BIN = $(DEBUG)/debug
 CORE_BIN = $(CORE)/release
 
+# A login's path has the tools of the system's administrator, that of a service may not.
+export PATH := $(PATH):/usr/sbin:/sbin
+
 # One full debug build, with ThreadSanitizer, serves the tests and the drills.
 DEBUG_FLAGS := --sanitize=thread --scratch-path $(DEBUG)
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:suppressions=$(CURDIR)/scripts/tsan.supp
@@ -71,6 +74,11 @@ disk-drill: core ## kill, EIO, ENOSPC at every durable step of the store, and po
 drill: debug ## real processes: 5 kills and 3 stops of the leader under load
 	scripts/failover-drill --bin $(DEBUG_BIN) --kills 5 --stops 3
 
+chaos: debug ## real processes: 4 rounds of 20 s of every fault that this machine allows (most need root)
+	scripts/chaos --bin $(DEBUG_BIN) --rounds 4 --seconds 20 --operations 15000
+	@echo "The same eyes on reads that may be stale: they must see it."
+	scripts/chaos --bin $(DEBUG_BIN) --rounds 1 --seconds 8 --faults stall,isolate --blind
+
 bench: release core ## the log store against the disk, and sagas end to end
 	$(CORE_BIN)/logbench
 	scripts/bench-saga --bin $(RELEASE_BIN)
@@ -96,4 +104,4 @@ docs: setup ## the documentation of the client kit
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill bench bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill chaos bench bench-failover proof soak format docs clean

@@ -8,6 +8,10 @@ class NoAnswer(Exception):
     """The request may or may not have been carried out."""
 
 
+class NotSent(NoAnswer):
+    """Not a byte of it has left: it was certainly not carried out."""
+
+
 class Connection:
     """One kept connection to one address; opened anew when it is lost."""
 
@@ -19,7 +23,11 @@ class Connection:
         try:
             self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
         except OSError as error:
-            raise NoAnswer(f"cannot connect to {self.host}:{self.port}: {error}") from None
+            raise NotSent(f"cannot connect to {self.host}:{self.port}: {error}") from None
+
+    @property
+    def is_closed_by_peer(self) -> bool:
+        return self.reader is not None and self.reader.at_eof()
 
     def close(self):
         if self.writer is not None:
@@ -75,7 +83,13 @@ class Pool:
         self.idle = []
 
     async def request(self, method: str, path: str, body=None, timeout: float = 10.0):
-        connection = self.idle.pop() if self.idle else Connection(self.host, self.port)
+        connection = Connection(self.host, self.port)
+        while self.idle:
+            kept = self.idle.pop()
+            if not kept.is_closed_by_peer:
+                connection = kept
+                break
+            kept.close()
         try:
             answer = await connection.request(method, path, body, timeout)
         except BaseException:

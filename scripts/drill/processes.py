@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import ctypes
 import json
 import os
 import pathlib
@@ -37,6 +38,15 @@ def free_ports(count: int) -> list[int]:
     for probe in held:
         probe.close()
     return ports
+
+
+def die_with_parent():
+    """For a child between fork and exec: it gets SIGKILL when its parent is gone, however that came about."""
+    LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+# Loaded before any fork: between fork and exec there is no time for it.
+LIBC = ctypes.CDLL(None)
 
 
 async def until(condition, what: str, seconds: float = 30.0, pause: float = 0.01):
@@ -176,7 +186,7 @@ class Bank:
         self.log = open(pathlib.Path(folder) / f"bank-{name}.log", "ab")
         self.process = subprocess.Popen(
             [pathlib.Path(binaries).resolve() / "LedgerService", "--listen", "127.0.0.1:0", "--port-file", str(port_file), *where, *flags],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
         end = time.monotonic() + 30
         while not port_file.exists() or not port_file.read_text().strip():
             if self.process.poll() is not None:
@@ -244,7 +254,9 @@ class Workplace:
                 self.running.pop().stop()
             except Exception as error:  # the rest must end too
                 print(f"while stopping: {error}")
-        if not (self.keep or failed):
+        # This runs once more at the exit.
+        self.keep = self.keep or failed
+        if not self.keep:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
