@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterConfiguration
 import CoordinatorNode
 import Foundation
 import Raft
@@ -71,6 +72,15 @@ import Testing
                     let answer = await cluster.ask("n3", "GET", "/v1/transactions/\(gid)")
                     #expect(answer?.field("outcome") == "committed", "\(gid)")
                 }
+                // Its applied state is lost, and its log doesn't reach back to the beginning.
+                await cluster.stop("n3")
+                try FileManager.default.removeItem(atPath: Self.folder(of: "n3", cluster) + "/state.db")
+                try cluster.start("n3")
+                _ = try await cluster.until("n3 has its state again") {
+                    let path = "/v1/transactions/first?consistency=local"
+                    return await cluster.ask("n3", "GET", path)?.field("outcome") == "committed" ? true : nil as Bool?
+                }
+                #expect(await cluster.ask("n3", "GET", "/readyz")?.status == 200)
             }
         }
     }
@@ -90,7 +100,7 @@ import Testing
                 let after = try #require(answers?.field("leader"))
                 #expect(after != before)
                 let named = await cluster.ask(
-                    before, "POST", "/v1/cluster/transfer-leadership", #"{"to": "\(before)"}"#)
+                    before, "POST", "/v1/cluster/transfer-leadership", #"{"to": "\#(before)"}"#)
                 #expect(named?.field("leader") == before, "\(String(describing: named))")
                 #expect(await load == [])
                 let nobody = await cluster.ask(after, "POST", "/v1/cluster/transfer-leadership", #"{"to": "n9"}"#)

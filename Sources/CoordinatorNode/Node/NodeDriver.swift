@@ -294,7 +294,7 @@ final class NodeDriver {
     /// Log time as this leader would propose it now.
     func logTime() -> LogTime {
         self.logClock.read(
-            wall: self.clock.wall(), monotonic: self.clock.monotonic(),
+            wall: self.clock.wall(), monotonic: self.clock.monotonic().nanoseconds,
             reached: max(self.lastProposalTime, self.applier.machine.logTime))
     }
 

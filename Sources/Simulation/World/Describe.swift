@@ -193,6 +193,7 @@ extension TraceEvent {
         case .membersRefused(let problem): "refuses other members: \(problem)"
         case .diskLost: "comes back with an empty disk"
         case .stateLost: "has lost its applied state"
+        case .clockJumps(let milliseconds): "its wall clock jumps by \(milliseconds) ms"
         case .probed(let index): "proposes the probe at \(index.rawValue)"
         }
     }

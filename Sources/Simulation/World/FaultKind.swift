@@ -12,6 +12,8 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
     case crash
     case powerLoss
     case pause
+    case clockJump
+    case clockDrift
     case inputOutputError
     case diskFull
     case bitFlip
@@ -35,6 +37,8 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
         case .crash: "F10 crash"
         case .powerLoss: "F11 power loss"
         case .pause: "F12 pause"
+        case .clockJump: "F13 clock jump"
+        case .clockDrift: "F14 clock drift"
         case .inputOutputError: "F15 I/O error"
         case .diskFull: "F16 disk full"
         case .bitFlip: "F17 bit flip"

@@ -26,7 +26,8 @@ struct FaultPlan: Sendable {
 
     /// Kinds that come by the clock; the others are drawn for each message or sync.
     static let timed: [FaultKind] = [
-        .clog, .symmetricPartition, .oneWayPartition, .crash, .powerLoss, .pause, .diskFull, .bitFlip, .slowDisk,
+        .clog, .symmetricPartition, .oneWayPartition, .crash, .powerLoss, .pause, .clockJump, .diskFull, .bitFlip,
+        .slowDisk,
     ]
 
     /// No faults at all.

@@ -61,8 +61,13 @@ final class SimulatedNode {
     var isStateHarmed = false
     /// Names on the disk the snapshot that was last made the applied state.
     var marker: SnapshotOffer?
-    /// How far its clock is ahead of the slowest possible one, in milliseconds.
-    let clockOffset: UInt64
+    /// How far its wall clock is ahead of the right one, in milliseconds.
+    let clockOffset: Int64
+    /// How much faster than the right one it goes, in millionths.
+    let clockDrift: Int64
+    /// How far it is wrong beyond that, for a while.
+    var clockJump: Int64 = 0
+    var logClock = LogClock()
 
     /// The term in which it leads and knows all that was decided before.
     var establishedTerm: Term?
@@ -77,7 +82,7 @@ final class SimulatedNode {
     /// Reads that are linearizable once the index is applied.
     var readyReads: [(index: LogIndex, request: Request)] = []
 
-    init(configuration: RaftConfiguration, number: Int, clients: Int, clockOffset: UInt64) {
+    init(configuration: RaftConfiguration, number: Int, clients: Int, clockOffset: Int64, clockDrift: Int64) {
         self.id = configuration.nodeID
         self.number = number
         self.configuration = configuration
@@ -86,6 +91,7 @@ final class SimulatedNode {
         self.syncedState = self.stored
         self.storage = StorageID(rawValue: UInt64(number) + 1)
         self.clockOffset = clockOffset
+        self.clockDrift = clockDrift
     }
 
     /// Something of what it needs is damaged or lost: a majority must always be without such harm.
@@ -110,6 +116,7 @@ final class SimulatedNode {
     /// The process is gone: what was only in memory is lost.
     func die(survivors: Int, losesUnsyncedState: Bool) {
         if losesUnsyncedState { self.stored = self.syncedState }
+        self.logClock = LogClock()
         self.snapshot = nil
         self.fetching = nil
         self.received = nil

@@ -98,6 +98,7 @@ extension TraceEvent {
         case .membersRefused: hash.mix(36)
         case .diskLost: hash.mix(37)
         case .stateLost: hash.mix(38)
+        case .clockJumps(let milliseconds): Self.mix(39, [UInt64(bitPattern: milliseconds)], &hash)
         case .diskFull(let isFull): Self.mix(26, [isFull ? 1 : 0], &hash)
         }
     }

@@ -84,6 +84,7 @@ extension World {
     func takeUpWork(of node: SimulatedNode, term: Term) {
         node.establishedTerm = term
         node.calls.removeAll()
+        node.logClock = LogClock()
         guard self.isEstablished(node) else { return }
         for gid in node.state.transactions.allLive { self.startCalls(of: gid, on: node) }
         for (gid, _) in node.state.transactions.deadlines { self.armDeadline(of: gid, on: node) }
@@ -166,9 +167,13 @@ extension World {
 
     // MARK: Time and proposals
 
-    /// A node's own clock, in milliseconds since 1970. The nodes' clocks differ.
+    /// Log time as a node would propose it. The nodes' wall clocks differ, drift and jump.
     func clock(of node: SimulatedNode) -> LogTime {
-        LogTime(rawValue: 1_700_000_000_000 + self.now / 1_000_000 + node.clockOffset)
+        let milliseconds = Int64(self.now / 1_000_000)
+        let wall = 1_700_000_000_000 + milliseconds + milliseconds * node.clockDrift / 1_000_000 + node.clockOffset
+        return node.logClock.read(
+            wall: LogTime(rawValue: UInt64(max(0, wall + node.clockJump))), monotonic: self.now,
+            reached: node.state.transactions.logTime)
     }
 
     private func armDeadline(of gid: Gid, on node: SimulatedNode) {

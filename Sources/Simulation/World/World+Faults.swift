@@ -18,10 +18,12 @@ extension World {
         case .crash: self.crashSome(.crash)
         case .powerLoss: self.losePower()
         case .pause: self.pauseSome()
+        case .clockJump: self.jumpClock()
         case .diskFull: self.fillDisk()
         case .slowDisk: self.slowDisk()
         case .bitFlip: self.harmDisk()
-        case .loss, .duplicate, .reorder, .delay, .inputOutputError, .diskLost, .membershipChange, .participantTimeout,
+        case .loss, .duplicate, .reorder, .delay, .clockDrift, .inputOutputError, .diskLost, .membershipChange,
+            .participantTimeout,
             .participantError,
             .lateAnswer,
             .participantDuplicate:
@@ -78,6 +80,18 @@ extension World {
         node.condition = .paused
         node.wakeAt = nil
         self.queue.add(.resume(node.number, life: node.life), at: self.now + duration)
+    }
+
+    /// A wall clock is wrong for a while, by a second or by a month, either way.
+    private func jumpClock() {
+        guard let node = self.victim() else { return }
+        let distances: [Int64] = [1_000, 20_000, 3_600_000, 31 * 86_400_000]
+        let distance = distances[self.faultRandom.below(distances.count)]
+        let jump = self.faultRandom.coin() ? distance : -distance
+        self.counts[.clockJump] += 1
+        self.record(.clockJumps(milliseconds: jump), node)
+        node.clockJump = jump
+        self.queue.add(.clockIsRight(node.number), at: self.now + self.faultRandom.within(20_000_000...3_000_000_000))
     }
 
     // MARK: Disks
@@ -190,6 +204,7 @@ extension World {
         self.network.heal()
         for node in self.nodes {
             node.crashesAtNextBatch = nil
+            node.clockJump = 0
             node.diskStalledUntil = self.now
             try self.makeRoom(on: node)
             node.disk.repair()

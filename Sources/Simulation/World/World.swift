@@ -84,7 +84,11 @@ package final class World {
         self.clientPause = mean / 4...mean
         let timing = World.timing(isDense: self.isDense, random: &random)
         let retained = Int(random.within(200...6_000)) * (self.isDense ? 10 : 1)
-        let offsets = self.ids.map { _ in random.below(UInt64(400)) }
+        let offsets = self.ids.map { _ in Int64(random.below(UInt64(400))) }
+        // Up to a second in a hundred, either way.
+        let isDrifting = self.plan.enabled.contains(.clockDrift)
+        let drifts = self.ids.map { _ in Int64(random.below(UInt64(20_001))) - 10_000 }.map { isDrifting ? $0 : 0 }
+        if isDrifting { self.counts[.clockDrift] += UInt64(drifts.count { $0 != 0 }) }
         self.nodes = self.ids.indices.map { [ids] number in
             var configuration = RaftConfiguration(nodeID: ids[number], voters: Array(ids.prefix(size)))
             timing(&configuration)
@@ -94,7 +98,8 @@ package final class World {
                 configuration.plantedBugs = options.plantedBugs
             #endif
             return SimulatedNode(
-                configuration: configuration, number: number, clients: clientCount + 1, clockOffset: offsets[number])
+                configuration: configuration, number: number, clients: clientCount + 1, clockOffset: offsets[number],
+                clockDrift: drifts[number])
         }
         self.faultRandom = random.forked()
         self.diskRandom = random.forked()
@@ -183,6 +188,7 @@ package final class World {
         case .diskHasRoom(let number): try self.makeRoom(on: self.nodes[number])
         case .snapshot(let event): try self.handle(event)
         case .membersMove: try self.moveMembers()
+        case .clockIsRight(let number): self.nodes[number].clockJump = 0
         case .partitionEnds(let links): self.endPartition(links)
         case .clientActs(let number): self.clientActs(number)
         case .clientGivesUp(let number, let attempt): self.clientGivesUp(number, attempt: attempt)

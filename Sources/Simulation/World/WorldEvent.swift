@@ -17,6 +17,7 @@ enum WorldEvent {
     case diskHasRoom(Int)
     case snapshot(SnapshotEvent)
     case membersMove
+    case clockIsRight(Int)
     case partitionEnds([(from: Int, to: Int)])
     case clientActs(Int)
     case clientGivesUp(Int, attempt: UInt64)
@@ -69,4 +70,5 @@ package enum TraceEvent: Sendable {
     case membersRefused(MembershipProblem)
     case diskLost
     case stateLost
+    case clockJumps(milliseconds: Int64)
 }
