@@ -49,8 +49,8 @@ struct InitProcessTests {
     @Test("A process that ends at its start is reported with its exit code and the end of its log")
     func startFails() async throws {
         let cluster = try SampleCluster(nodes: 1)
-        let program = try cluster.folder.write(
-            "bin/verdictd", "#!/bin/sh\necho \"node $4 of $2\"\necho trouble >&2\nexit 3\n", mode: 0o755)
+        let program = try cluster.folder.program(
+            "bin/verdictd", "#!/bin/sh\necho \"node $4 of $2\"\necho trouble >&2\nexit 3\n")
         let result = try await Program.clusterctl(
             ["start", "--config", cluster.path], environment: ["VERDICT_VERDICTD": program])
         #expect(result.code == 70)
@@ -74,7 +74,7 @@ struct InitProcessTests {
         let cluster = try SampleCluster()
         #expect(try await Program.clusterctl(["init", "--config", cluster.path]).code == 0)
         try FileManager.default.removeItem(atPath: cluster.folder.path + "/data/n3")
-        let program = try cluster.folder.write("bin/verdictd", "#!/bin/sh\necho \"I am $4\"\nexit 3\n", mode: 0o755)
+        let program = try cluster.folder.program("bin/verdictd", "#!/bin/sh\necho \"I am $4\"\nexit 3\n")
         let result = try await Program.clusterctl(
             ["start", "--config", cluster.path], environment: ["VERDICT_VERDICTD": program])
         #expect(result.code == 70)
@@ -95,8 +95,8 @@ struct InitProcessTests {
             """)
         let cluster = try SampleCluster(nodes: 1, clientPort: server.port)
         // It stays until somebody writes into the pipe.
-        let program = try cluster.folder.write(
-            "bin/verdictd", "#!/bin/sh\nmkfifo $0.pipe\nread line < $0.pipe\n", mode: 0o755)
+        let program = try cluster.folder.program(
+            "bin/verdictd", "#!/bin/sh\nmkfifo $0.pipe\nread line < $0.pipe\n")
         let result = try await Program.clusterctl(
             ["start", "--config", cluster.path, "--timeout", "300ms"], environment: ["VERDICT_VERDICTD": program])
         let pid = result.output.split(separator: " ").last.flatMap { Int32($0.prefix { $0.isNumber }) }
@@ -114,8 +114,7 @@ struct InitProcessTests {
     @Test("stop ends the process of the pid file, and kills one that doesn't listen only if told to")
     func stop() async throws {
         let cluster = try SampleCluster(nodes: 1)
-        let program = cluster.folder.path + "/verdictd"
-        try FileManager.default.copyItem(atPath: "/bin/bash", toPath: program)
+        let program = try cluster.folder.program("verdictd", copying: "/bin/bash")
         let input = Pipe()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
