@@ -90,11 +90,11 @@ struct SubmitTx: ClusterCommand {
         let failure = CommandFailure(error)
         guard failure.status == .unknown, let gid = error.gid else { return failure }
         return CommandFailure(
-            .unknown,
-            """
-            the outcome of transaction \(gid) is not known: \(error.detail)
-            Find it out with: clusterctl tx show \(gid)
-            """, gid: gid)
+            error,
+            message: """
+                the outcome of transaction \(gid) is not known: \(error.detail)
+                Find it out with: clusterctl tx show \(gid)
+                """)
     }
 
     private func submission() throws(CommandFailure) -> Submission {

@@ -58,7 +58,7 @@ struct TxShow: ClusterCommand {
                     wait: self.waitFor.duration, at: address)
             } catch {
                 guard error.code == .notFound else { throw CommandFailure(error) }
-                throw CommandFailure(.failure, "there is no transaction \(self.gid)", gid: self.gid)
+                throw CommandFailure(error, status: .failure, message: "there is no transaction \(self.gid)")
             }
         }
         try self.common.output.result(transaction) { TransactionText.details(of: transaction) }

@@ -15,6 +15,12 @@ enum Program {
             let object = try JSONSerialization.jsonObject(with: Data(self.output.utf8)) as? [String: Any]
             return object?[key].map { "\($0)" }
         }
+
+        /// The members of the error that was printed as JSON.
+        func error() throws -> [String: String] {
+            let object = try JSONSerialization.jsonObject(with: Data(self.output.utf8)) as? [String: Any]
+            return (object?["error"] as? [String: Any] ?? [:]).mapValues { "\($0)" }
+        }
     }
 
     struct TooSlow: Error, CustomStringConvertible {
