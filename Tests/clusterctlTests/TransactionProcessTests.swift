@@ -16,7 +16,7 @@ struct TransactionProcessTests {
         (["submit-tx", "no-such.json"], "no-such.json can't be read: No such file or directory"),
         (["submit-tx", "--saga", "--payload", "1"] + Self.saga, "--payload stands before the first --step"),
         (["submit-tx", "--saga", "--no-wait", "--wait-for", "1s"] + Self.saga, "contradict each other"),
-        (["submit-tx", "-"], "standard input: no JSON"),
+        (["submit-tx", "-"], "standard input: the text ends inside a value at line 1, column 2"),
         (["submit-tx", "--saga", "--gid", "two words"] + Self.saga, "a gid is 1 to 128 bytes of printable ASCII"),
         (["tx", "show"], "gid"),
         (["tx", "show", "a b"], "a gid is 1 to 128 bytes of printable ASCII"),

@@ -98,10 +98,10 @@ struct Bench: ClusterCommand {
     /// One transaction first, so that a wrong URL is said in words and not counted a thousand times.
     private func tryOne(_ plan: BenchPlan, _ context: ClusterContext) async throws {
         let submission: Submission
-        do {
+        do throws(SubmissionBuilder.Problem) {
             submission = try plan.submission(client: 0, turn: 0)
         } catch {
-            throw CommandFailure(.usage, "--payload is no JSON: \(self.payload ?? "")")
+            throw CommandFailure(.usage, "--payload: \(error.message)")
         }
         let transaction = try await context.withClient { client throws(CommandFailure) in
             do throws(CoordinatorClientError) {
