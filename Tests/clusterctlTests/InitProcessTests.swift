@@ -167,9 +167,23 @@ struct InitProcessTests {
         #expect(try await Program.clusterctl(["kill-leader", "--config", cluster.path]).code == 69)
     }
 
+    /// What is said of a length of time without a unit.
+    static func duration(_ value: String, _ option: String) -> String {
+        """
+        The value '\(value)' is invalid for '--\(option) <\(option)>': a length of time is a whole number and a unit \
+        (ms, s, min or h), such as 500ms or 15s
+        """
+    }
+
     static let badInputs: [(arguments: [String], words: String)] = [
         (["start", "--node", "n9"], "there is no node n9 in"),
         (["start", "--timeout", "soon"], "--timeout"),
+        (["start", "--timeout", "5"], Self.duration("5", "timeout")),
+        (["stop", "--timeout", "1 m"], Self.duration("1 m", "timeout")),
+        (["status", "--timeout", "1.5s"], Self.duration("1.5s", "timeout")),
+        (["kill-leader", "--timeout", "-1s"], "--timeout"),
+        (["bench", "--warm-up", "3", "--participant", "http://a"], Self.duration("3", "warm-up")),
+        (["bench", "--duration", "s", "--participant", "http://a"], Self.duration("s", "duration")),
         (["start", "--set", "timing.heartbeat=1h"], "--set timing.heartbeat=1h: heartbeat = 1h: must be from"),
         (["status", "--what"], "--what"),
         (["dance"], "dance"),
@@ -195,6 +209,12 @@ struct InitProcessTests {
         #expect(wrong.code == 64)
         #expect(wrong.errors.contains("cluster.conf:2: heartbeet = 1ms"))
         #expect(try wrong.json("error")?.contains("heartbeet") == true)
+    }
+
+    @Test("Help tells the default of a length of time")
+    func helpOfDurations() async throws {
+        let help = try await Program.clusterctl(["start", "--help"]).output
+        #expect(help.contains("How long to wait for a leader. (default: 30s)"), "\(help)")
     }
 
     @Test(

@@ -27,10 +27,10 @@ struct Bench: ClusterCommand {
     @Option(name: .long, help: "Transactions under way at a time.")
     var clients = 64
 
-    @Option(name: .long, help: "How long to measure.")
+    @Option(duration: "How long to measure.")
     var duration = DurationArgument(.seconds(15))
 
-    @Option(name: .long, help: "How long to run before that.")
+    @Option(duration: "How long to run before that.")
     var warmUp = DurationArgument(.seconds(3))
 
     @Option(

@@ -25,7 +25,7 @@ struct Start: ClusterCommand {
     @Option(name: .long, help: "Start this node alone.")
     var node: String?
 
-    @Option(name: .long, help: "How long to wait for a leader.")
+    @Option(duration: "How long to wait for a leader.")
     var timeout = DurationArgument(.seconds(30))
 
     private struct Report: Encodable {

@@ -23,7 +23,7 @@ struct Stop: ClusterCommand {
     @Option(name: .long, help: "Stop this node alone.")
     var node: String?
 
-    @Option(name: .long, help: "How long to wait for each end. Default: timing.stop-grace and 5 s.")
+    @Option(duration: "How long to wait for each end. Default: timing.stop-grace and 5 s.")
     var timeout: DurationArgument?
 
     @Flag(name: .long, help: "Kill what hasn't ended in time.")

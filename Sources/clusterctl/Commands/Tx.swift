@@ -45,7 +45,7 @@ struct TxShow: ClusterCommand {
     @Option(name: .long, help: "Ask this node alone.")
     var node: String?
 
-    @Option(name: .long, help: "Wait this long for the outcome if it isn't decided.")
+    @Option(duration: "Wait this long for the outcome if it isn't decided.")
     var waitFor = DurationArgument(.zero)
 
     func run() async throws {
