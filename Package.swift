@@ -116,7 +116,8 @@ let serviceTargets: [Target] = [
     tests(
         "clusterctlTests",
         [
-            "clusterctl", "CoordinatorClient", "ClusterConfiguration", "RaftStore", "Raft", "Transactions", arguments,
+            "clusterctl", "verdictd", "CoordinatorClient", "ClusterConfiguration", "RaftStore", "Raft", "Transactions",
+            arguments,
             nio, nioPosix,
         ]),
     tests("LedgerServiceTests", ["LedgerService", "CoordinatorClient", "SQLite", nio, nioHTTP1, log, httpClient]),

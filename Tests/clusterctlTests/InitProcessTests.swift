@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterConfiguration
 import Foundation
 import Testing
 import clusterctl
@@ -209,6 +210,15 @@ struct InitProcessTests {
         #expect(wrong.code == 64)
         #expect(wrong.errors.contains("cluster.conf:2: heartbeet = 1ms"))
         #expect(try wrong.json("error")?.contains("heartbeet") == true)
+    }
+
+    @Test("clusterctl and verdictd tell the same version")
+    func version() async throws {
+        let own = try await Program.clusterctl(["--version"])
+        #expect(own.code == 0)
+        #expect(own.output == "\(Version.current)\n" && own.errors.isEmpty)
+        let node = try await Program.run("verdictd", ["--version"])
+        #expect(node.output == own.output)
     }
 
     @Test("Help tells the default of a length of time")

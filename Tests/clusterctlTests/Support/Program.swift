@@ -3,7 +3,7 @@
 import Foundation
 import Synchronization
 
-/// Runs the built clusterctl as a process, as a person does.
+/// Runs the built programs as processes, as a person does.
 enum Program {
     struct Result: Sendable {
         let code: Int32
@@ -41,10 +41,18 @@ enum Program {
     static func clusterctl(
         _ arguments: [String], environment: [String: String] = [:], input: String = "", deadline: Double = 60
     ) async throws -> Result {
+        try await Self.run("clusterctl", arguments, environment: environment, input: input, deadline: deadline)
+    }
+
+    /// - Parameter name: one of the built programs.
+    static func run(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:], input: String = "",
+        deadline: Double = 60
+    ) async throws -> Result {
         let files = try TemporaryFolder()
         let inputPath = try files.write("in", input)
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: self.folder + "/clusterctl")
+        process.executableURL = URL(fileURLWithPath: self.folder + "/" + name)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: files.path)
         process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
@@ -70,7 +78,8 @@ enum Program {
         for await isInTime in ended.stream {
             guard !isInTime else { return }
             kill(process.processIdentifier, SIGKILL)
-            throw TooSlow(description: "clusterctl took longer than \(deadline) s")
+            let name = process.executableURL?.lastPathComponent ?? ""
+            throw TooSlow(description: "\(name) took longer than \(deadline) s")
         }
     }
 }
