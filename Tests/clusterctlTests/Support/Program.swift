@@ -27,6 +27,12 @@ enum Program {
         let description: String
     }
 
+    private static let environment: [String: String] = {
+        // What ThreadSanitizer is told to overlook counts for the programs, too.
+        let options = ProcessInfo.processInfo.environment["TSAN_OPTIONS"].map { ["TSAN_OPTIONS": $0] } ?? [:]
+        return options.merging(["PATH": "/usr/bin:/bin"]) { $1 }
+    }()
+
     /// The folder of the built programs: that of the tests.
     static let folder: String = {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
@@ -55,7 +61,7 @@ enum Program {
         process.executableURL = URL(fileURLWithPath: self.folder + "/" + name)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: files.path)
-        process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+        process.environment = Self.environment.merging(environment) { $1 }
         process.standardInput = FileHandle(forReadingAtPath: inputPath)
         process.standardOutput = FileHandle(forWritingAtPath: try files.write("out", ""))
         process.standardError = FileHandle(forWritingAtPath: try files.write("err", ""))

@@ -46,5 +46,11 @@ final class TemporaryFolder: Sendable {
         return path
     }
 
+    /// Creates a folder, and gives its path.
+    func makeFolder(_ name: String) throws -> String {
+        try FileManager.default.createDirectory(atPath: self.path + "/" + name, withIntermediateDirectories: true)
+        return self.path + "/" + name
+    }
+
     func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: self.path + "/" + name) }
 }
