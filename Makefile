@@ -44,8 +44,8 @@ demo: release ## three nodes, two banks, transfers under load, the leader killed
 # Targets with threads are tested under ThreadSanitizer; the pure ones have none and are tested under AddressSanitizer.
 THREAD_TESTS := RaftStoreTests StateStoreTests PeerTransportTests CoordinatorClientTests SQLiteBarrierTests \
     LedgerServiceTests CoordinatorNodeTests clusterctlTests
-PURE_TESTS := BytesTests RaftTests TransactionsTests ClusterConfigurationTests SQLiteTests RaftStoreTests StateStoreTests \
-    SimulationTests
+PURE_TESTS := BytesTests StrictJSONTests RaftTests TransactionsTests ClusterConfigurationTests SQLiteTests RaftStoreTests \
+    StateStoreTests SimulationTests
 comma := ,
 space := $(subst ,, )
 

@@ -44,6 +44,7 @@ let coreTargets: [Target] = [
     .target(name: "CChecksum"),
     library("Bytes"),
     library("Locks"),
+    library("StrictJSON"),
     library("Raft", ["Bytes", "CChecksum"]),
     library("Transactions", ["Bytes"]),
     library("ClusterConfiguration"),
@@ -55,6 +56,7 @@ let coreTargets: [Target] = [
     executable("logbench", ["RaftStore", "Raft"]),
     executable("storedrill", ["Locks", "RaftStore", "Raft"]),
     tests("BytesTests", ["Bytes", "CChecksum"]),
+    tests("StrictJSONTests", ["StrictJSON"]),
     tests("RaftTests", ["Raft", "Bytes"]),
     tests("TransactionsTests", ["Transactions", "Bytes"]),
     tests("ClusterConfigurationTests", ["ClusterConfiguration"]),
@@ -86,15 +88,15 @@ let serviceTargets: [Target] = [
         "CoordinatorNode",
         [
             "Raft", "RaftStore", "StateStore", "Transactions", "ClusterConfiguration", "PeerTransport", "Bytes",
-            "Locks",
+            "Locks", "StrictJSON",
             nio, nioPosix, nioHTTP1, nioFoundation, log, lifecycle, hummingbird,
         ]),
     executable("verdictd", ["CoordinatorNode", "ClusterConfiguration", log, lifecycle, unixSignals, arguments]),
     executable(
         "clusterctl",
         [
-            "CoordinatorClient", "ClusterConfiguration", "RaftStore", "StateStore", "Raft", "Transactions", arguments,
-            nio, nioPosix,
+            "CoordinatorClient", "ClusterConfiguration", "RaftStore", "StateStore", "Raft", "Transactions",
+            "StrictJSON", arguments, nio, nioPosix,
         ]),
     executable(
         "LedgerService",
@@ -109,12 +111,13 @@ let serviceTargets: [Target] = [
         "CoordinatorNodeTests",
         [
             "CoordinatorNode", "ClusterConfiguration", "Raft", "RaftStore", "Transactions", "PeerTransport", "Locks",
-            nio, nioPosix, nioHTTP1, nioEmbedded, log, lifecycle, hummingbird, httpClient,
+            "StrictJSON", nio, nioPosix, nioHTTP1, nioEmbedded, log, lifecycle, hummingbird, httpClient,
         ]),
     tests(
         "clusterctlTests",
         [
-            "clusterctl", "CoordinatorClient", "ClusterConfiguration", "RaftStore", "Raft", "Transactions", arguments,
+            "clusterctl", "verdictd", "CoordinatorClient", "ClusterConfiguration", "RaftStore", "Raft", "Transactions",
+            arguments,
             nio, nioPosix,
         ]),
     tests("LedgerServiceTests", ["LedgerService", "CoordinatorClient", "SQLite", nio, nioHTTP1, log, httpClient]),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import ClusterConfiguration
 import Foundation
 
 /// The command line of a Verdict cluster.
@@ -27,6 +28,7 @@ struct Clusterctl: AsyncParsableCommand {
               69  no cluster: no node answers, or none leads
               70  anything else
             """,
+        version: Version.current,
         subcommands: [
             Init.self, Start.self, Stop.self, Status.self, KillLeader.self, TransferLeader.self, SubmitTx.self, Tx.self,
             Log.self,

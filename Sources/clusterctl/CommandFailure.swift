@@ -37,15 +37,31 @@ struct CommandFailure: Error, Hashable, Sendable {
     let message: String
     /// The transaction that it is about, if there is one.
     let gid: String?
+    /// The code of the API, if it was a node that said no.
+    let problem: String?
+    /// The field of the request that the node means (RFC 6901).
+    let pointer: String?
 
     init(_ status: ExitStatus, _ message: String, gid: String? = nil) {
         self.status = status
         self.message = message
         self.gid = gid
+        self.problem = nil
+        self.pointer = nil
     }
 
-    init(_ error: CoordinatorClientError) {
-        self.init(ExitStatus(error.code), Self.sentence(for: error), gid: error.gid)
+    /// - Parameters:
+    ///   - status: by default the one that belongs to the error.
+    ///   - message: by default the error's own words.
+    init(_ error: CoordinatorClientError, status: ExitStatus? = nil, message: String? = nil) {
+        self.status = status ?? ExitStatus(error.code)
+        self.message = message ?? Self.sentence(for: error)
+        self.gid = error.gid
+        // One node's "certainly not" is not the word for an outcome that another attempt has left open.
+        let isOfOneAttempt = ["no-leader", "overloaded"].contains(error.problem?.code)
+        let problem = error.code == .outcomeUnknown && isOfOneAttempt ? nil : error.problem
+        self.problem = problem?.code
+        self.pointer = problem?.pointer
     }
 
     private static func sentence(for error: CoordinatorClientError) -> String {

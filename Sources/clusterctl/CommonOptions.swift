@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import ClusterConfiguration
 
 /// What every command takes.
 struct CommonOptions: ParsableArguments {
@@ -19,18 +18,4 @@ struct CommonOptions: ParsableArguments {
     var json = false
 
     var output: Output { Output(isJSON: self.json) }
-}
-
-/// A length of time on the command line: a whole number and a unit, such as `500ms` or `15s`.
-struct DurationArgument: ExpressibleByArgument, Hashable, Sendable {
-    let duration: Duration
-
-    init(_ duration: Duration) { self.duration = duration }
-
-    init?(argument: String) {
-        guard let duration = DurationText.parse(argument) else { return nil }
-        self.duration = duration
-    }
-
-    var defaultValueDescription: String { DurationText.format(self.duration) }
 }

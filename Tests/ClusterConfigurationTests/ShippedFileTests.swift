@@ -13,6 +13,13 @@ struct ShippedFileTests {
         Array(try Data(contentsOf: Self.root.appending(path: "cluster.conf")))
     }
 
+    @Test("CHANGELOG.md begins with the version of the programs")
+    func version() throws {
+        let text = String(decoding: try Data(contentsOf: Self.root.appending(path: "CHANGELOG.md")), as: UTF8.self)
+        let newest = try #require(text.split(separator: "\n").first { $0.hasPrefix("## ") })
+        #expect(newest.hasPrefix("## \(Version.current)"))
+    }
+
     @Test("It says exactly the defaults, and three nodes of one machine")
     func defaults() throws {
         let configuration = try ClusterConfiguration.parse(try self.shipped(), file: "cluster.conf", folder: "/srv")

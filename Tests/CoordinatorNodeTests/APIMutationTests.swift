@@ -3,6 +3,7 @@
 import CoordinatorNode
 import Foundation
 import Locks
+import StrictJSON
 import Testing
 
 /// A clock that goes on by a millisecond each time it is asked.

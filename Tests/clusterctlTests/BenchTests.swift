@@ -128,7 +128,7 @@ struct BenchTests {
             payload: nil, isConcurrent: false, wait: .seconds(30))
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let recorder = try await LoadRun.run(
-            plan, clients: 3, warmUp: .zero, duration: .seconds(120), limit: 50, on: loop)
+            plan, clients: 3, warmUp: .zero, duration: .seconds(120), limit: 50, connectTimeout: .seconds(60), on: loop)
         let summary = recorder.summary(over: .seconds(1))
         try await server.stop()
         #expect(summary.committed >= 50)

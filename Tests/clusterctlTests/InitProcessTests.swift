@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterConfiguration
 import Foundation
 import Testing
 import clusterctl
@@ -49,8 +50,8 @@ struct InitProcessTests {
     @Test("A process that ends at its start is reported with its exit code and the end of its log")
     func startFails() async throws {
         let cluster = try SampleCluster(nodes: 1)
-        let program = try cluster.folder.write(
-            "bin/verdictd", "#!/bin/sh\necho \"node $4 of $2\"\necho trouble >&2\nexit 3\n", mode: 0o755)
+        let program = try cluster.folder.program(
+            "bin/verdictd", "#!/bin/sh\necho \"node $4 of $2\"\necho trouble >&2\nexit 3\n")
         let result = try await Program.clusterctl(
             ["start", "--config", cluster.path], environment: ["VERDICT_VERDICTD": program])
         #expect(result.code == 70)
@@ -74,7 +75,7 @@ struct InitProcessTests {
         let cluster = try SampleCluster()
         #expect(try await Program.clusterctl(["init", "--config", cluster.path]).code == 0)
         try FileManager.default.removeItem(atPath: cluster.folder.path + "/data/n3")
-        let program = try cluster.folder.write("bin/verdictd", "#!/bin/sh\necho \"I am $4\"\nexit 3\n", mode: 0o755)
+        let program = try cluster.folder.program("bin/verdictd", "#!/bin/sh\necho \"I am $4\"\nexit 3\n")
         let result = try await Program.clusterctl(
             ["start", "--config", cluster.path], environment: ["VERDICT_VERDICTD": program])
         #expect(result.code == 70)
@@ -95,8 +96,8 @@ struct InitProcessTests {
             """)
         let cluster = try SampleCluster(nodes: 1, clientPort: server.port)
         // It stays until somebody writes into the pipe.
-        let program = try cluster.folder.write(
-            "bin/verdictd", "#!/bin/sh\nmkfifo $0.pipe\nread line < $0.pipe\n", mode: 0o755)
+        let program = try cluster.folder.program(
+            "bin/verdictd", "#!/bin/sh\nmkfifo $0.pipe\nread line < $0.pipe\n")
         let result = try await Program.clusterctl(
             ["start", "--config", cluster.path, "--timeout", "300ms"], environment: ["VERDICT_VERDICTD": program])
         let pid = result.output.split(separator: " ").last.flatMap { Int32($0.prefix { $0.isNumber }) }
@@ -114,8 +115,7 @@ struct InitProcessTests {
     @Test("stop ends the process of the pid file, and kills one that doesn't listen only if told to")
     func stop() async throws {
         let cluster = try SampleCluster(nodes: 1)
-        let program = cluster.folder.path + "/verdictd"
-        try FileManager.default.copyItem(atPath: "/bin/bash", toPath: program)
+        let program = try cluster.folder.program("verdictd", copying: "/bin/bash")
         let input = Pipe()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
@@ -168,9 +168,23 @@ struct InitProcessTests {
         #expect(try await Program.clusterctl(["kill-leader", "--config", cluster.path]).code == 69)
     }
 
+    /// What is said of a length of time without a unit.
+    static func duration(_ value: String, _ option: String) -> String {
+        """
+        The value '\(value)' is invalid for '--\(option) <\(option)>': a length of time is a whole number and a unit \
+        (ms, s, min or h), such as 500ms or 15s
+        """
+    }
+
     static let badInputs: [(arguments: [String], words: String)] = [
         (["start", "--node", "n9"], "there is no node n9 in"),
         (["start", "--timeout", "soon"], "--timeout"),
+        (["start", "--timeout", "5"], Self.duration("5", "timeout")),
+        (["stop", "--timeout", "1 m"], Self.duration("1 m", "timeout")),
+        (["status", "--timeout", "1.5s"], Self.duration("1.5s", "timeout")),
+        (["kill-leader", "--timeout", "-1s"], "--timeout"),
+        (["bench", "--warm-up", "3", "--participant", "http://a"], Self.duration("3", "warm-up")),
+        (["bench", "--duration", "s", "--participant", "http://a"], Self.duration("s", "duration")),
         (["start", "--set", "timing.heartbeat=1h"], "--set timing.heartbeat=1h: heartbeat = 1h: must be from"),
         (["status", "--what"], "--what"),
         (["dance"], "dance"),
@@ -196,6 +210,21 @@ struct InitProcessTests {
         #expect(wrong.code == 64)
         #expect(wrong.errors.contains("cluster.conf:2: heartbeet = 1ms"))
         #expect(try wrong.json("error")?.contains("heartbeet") == true)
+    }
+
+    @Test("clusterctl and verdictd tell the same version")
+    func version() async throws {
+        let own = try await Program.clusterctl(["--version"])
+        #expect(own.code == 0)
+        #expect(own.output == "\(Version.current)\n" && own.errors.isEmpty)
+        let node = try await Program.run("verdictd", ["--version"])
+        #expect(node.output == own.output)
+    }
+
+    @Test("Help tells the default of a length of time")
+    func helpOfDurations() async throws {
+        let help = try await Program.clusterctl(["start", "--help"]).output
+        #expect(help.contains("How long to wait for a leader. (default: 30s)"), "\(help)")
     }
 
     @Test(

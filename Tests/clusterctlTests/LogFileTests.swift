@@ -160,7 +160,10 @@ struct LogProcessTests {
         (["bench"], "at least one --participant"),
         (["bench", "--participant", "http://a", "--clients", "0"], "--clients is 0"),
         (["bench", "--participant", "http://a", "--duration", "5"], "--duration"),
-        (["bench", "--participant", "http://a", "--payload", "{"], "--payload is no JSON: {"),
+        (
+            ["bench", "--participant", "http://a", "--payload", "{"],
+            "--payload: the text ends inside a value at line 1, column 2"
+        ),
     ]
 
     @Test("Bad input ends with 64 and says what is wrong", arguments: LogProcessTests.badInputs)

@@ -80,6 +80,19 @@ struct NodeProcessTests {
         #expect(try processes.find("43") == .other(pid: 43, what: "verdictd --config \(other) --node n1"))
     }
 
+    @Test("A pid file is written over a longer one")
+    func note() throws {
+        let processes = try Processes()
+        #expect(try processes.find("1234567\n") == NodeProcess.none)
+        NodeProcess.note(pid: 42, data: processes.data)
+        NodeProcess.note(pid: 42, data: processes.data)
+        let path = processes.data + "/verdictd.pid"
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "42\n")
+        // Without a folder there is no file, and no harm.
+        NodeProcess.note(pid: 42, data: processes.data + "/none")
+        #expect(!processes.folder.exists("data/none"))
+    }
+
     @Test("This process is in the system's table, and a process that there can't be isn't")
     func system() {
         let table = ProcessTable()

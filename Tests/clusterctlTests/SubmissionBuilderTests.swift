@@ -80,7 +80,10 @@ struct SubmissionBuilderTests {
                 == "branch 1 has --compensate twice")
         #expect(
             Self.message(.saga, [(.step, "u"), (.compensate, "v"), (.payload, "{")])
-                == "branch 1: --payload is no JSON: {")
+                == "branch 1: --payload: the text ends inside a value at line 1, column 2")
+        #expect(
+            Self.message(.saga, [(.step, "u"), (.compensate, "v"), (.payload, #"{"a": 1, "a": 2}"#)])
+                == "branch 1: --payload: the key “a” stands twice in one object at line 1, column 10")
         #expect(
             Self.message(.saga, [(.step, "u"), (.header, "X-Tenant 7")])
                 == "branch 1: --header is written as \"Name: value\", not \"X-Tenant 7\"")
@@ -154,9 +157,52 @@ struct SubmissionFileTests {
         #expect(Self.message(text) == problem)
     }
 
-    @Test("Text that is no JSON is said to be none", arguments: ["", "{", "{'a': 1}", "{\"a\": 1} x"])
-    func malformed(text: String) {
-        #expect(Self.message(text)?.hasPrefix("t.json: no JSON") == true)
+    static let broken: [(text: String, problem: String)] = [
+        ("", "t.json: the text is empty; expected a JSON value"),
+        ("{", "t.json: the text ends inside a value at line 1, column 2"),
+        ("{'a': 1}", "t.json: expected a key in quotes, found “'” at line 1, column 2"),
+        ("{\"a\": 1} x", "t.json: something follows the JSON value at line 1, column 10"),
+        ("{\n \"a\" 2}", "t.json: expected “:”, found “2” at line 2, column 6"),
+        ("{\"gid\": \"a\",\n \"gid\": \"b\"}", "t.json: the key “gid” stands twice in one object at line 2, column 2"),
+        (
+            #"{"\u001b[31m": 1, "\u001b[31m": 2}"#,
+            "t.json: the key “?[31m” stands twice in one object at line 1, column 19"
+        ),
+        (#"{"timeout_ms": 1e999}"#, "t.json: in /timeout_ms a number is beyond 64 bits"),
+        (
+            "{\"branches\": [{\"payload\": " + String(repeating: "[", count: 30),
+            "t.json: more than 32 levels of arrays and objects at line 1, column 56"
+        ),
+    ]
+
+    @Test("Text that is no JSON is told the place where it stops being it", arguments: SubmissionFileTests.broken)
+    func malformed(text: String, problem: String) {
+        #expect(Self.message(text) == problem)
+    }
+
+    @Test("A payload may be as deep as a node takes it in its transaction, from a file and from an option")
+    func depth() throws {
+        func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
+        func file(_ depth: Int) -> String? {
+            Self.message(
+                #"{"protocol": "saga", "branches": [{"action": "u", "compensate": "v", "payload": \#(nested(depth))}]}"#
+            )
+        }
+        func option(_ depth: Int) -> String? {
+            do {
+                let words = [BranchWord(.step, "u"), BranchWord(.compensate, "v"), BranchWord(.payload, nested(depth))]
+                _ = try SubmissionBuilder.build(.saga, words: words)
+                return nil
+            } catch {
+                return error.message
+            }
+        }
+        #expect(file(29) == nil)
+        #expect(file(30)?.contains("more than 32 levels") == true)
+        #expect(option(29) == nil)
+        #expect(option(30)?.hasPrefix("branch 1: --payload: more than 29 levels") == true)
     }
 
     @Test("A file that is too large isn't decoded")

@@ -16,8 +16,12 @@ struct TransactionProcessTests {
         (["submit-tx", "no-such.json"], "no-such.json can't be read: No such file or directory"),
         (["submit-tx", "--saga", "--payload", "1"] + Self.saga, "--payload stands before the first --step"),
         (["submit-tx", "--saga", "--no-wait", "--wait-for", "1s"] + Self.saga, "contradict each other"),
-        (["submit-tx", "-"], "standard input: no JSON"),
+        (["submit-tx", "-"], "standard input: the text ends inside a value at line 1, column 2"),
         (["submit-tx", "--saga", "--gid", "two words"] + Self.saga, "a gid is 1 to 128 bytes of printable ASCII"),
+        (["submit-tx", "--saga", "--timeout", "5"] + Self.saga, InitProcessTests.duration("5", "timeout")),
+        (["submit-tx", "--saga", "--wait-for", "5"] + Self.saga, InitProcessTests.duration("5", "wait-for")),
+        (["submit-tx", "--saga", "--patience", "5m"] + Self.saga, InitProcessTests.duration("5m", "patience")),
+        (["tx", "show", "g", "--wait-for", "5"], InitProcessTests.duration("5", "wait-for")),
         (["tx", "show"], "gid"),
         (["tx", "show", "a b"], "a gid is 1 to 128 bytes of printable ASCII"),
         (["tx", "show", "g", "--consistency", "some"], "--consistency"),
@@ -104,8 +108,37 @@ struct AnswerProcessTests {
             answer: answer, status: status)
         #expect(result.code == exit, "\(result.errors)")
         #expect(result.errors.contains("Because of it."))
-        #expect(try result.json("error")?.contains("g-7") == true, "\(result.output)")
+        let error = try result.error()
+        #expect(error["gid"] == "g-7" && error["exit_code"] == "\(exit)", "\(result.output)")
+        #expect(error["problem"] == code && error["pointer"] == "/branches/0", "\(result.output)")
         #expect(result.errors.contains("clusterctl tx show g-7") == (exit == 4))
+    }
+
+    @Test("What no node has said has no code of the API; tx show tells the node's")
+    func problemOfNobody() async throws {
+        let garbage = try await Self.run(
+            ["submit-tx", "--patience", "50ms", "--json"] + Self.saga, answer: "<html>", status: "404 Not Found")
+        #expect(try garbage.error()["problem"] == nil, "\(garbage.output)")
+        func answer(_ code: String) -> String {
+            #"{"type": "t", "title": "T", "status": 500, "code": "\#(code)", "detail": "D."}"#
+        }
+        let server = try await CannedServer(
+            answer("no-leader"), status: "503 Service Unavailable",
+            first: CannedServer.answer(answer("outcome-unknown"), status: "504 Gateway Timeout"))
+        let cluster = try SampleCluster(nodes: 1, clientPort: server.port)
+        let open = try await Program.clusterctl(
+            ["submit-tx", "--config", cluster.path, "--patience", "1s", "--no-wait", "--json"] + Self.saga)
+        try await server.stop()
+        // The last node that answered has recorded nothing; what the first did stays open.
+        #expect(open.code == 4 && open.errors.contains("after"), "\(open.errors)")
+        #expect(try open.error()["problem"] == nil, "\(open.output)")
+        let missing = try await Self.run(
+            ["tx", "show", "g-2", "--json"],
+            answer: #"{"type": "t", "title": "T", "status": 404, "code": "not-found", "detail": "None."}"#,
+            status: "404 Not Found")
+        let error = try missing.error()
+        #expect(error["problem"] == "not-found" && error["gid"] == "g-2", "\(missing.output)")
+        #expect(error["pointer"] == nil)
     }
 
     @Test("Without a node nothing is recorded: 69")

@@ -13,11 +13,13 @@ struct PidFile {
 
     init(folder: String) throws(NodeError) {
         self.path = folder + "/verdictd.pid"
-        let descriptor = open(self.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // Not truncated: clusterctl has perhaps written the same already, and whoever reads it then must find it.
+        let descriptor = open(self.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .pidFile(path: self.path, reason: String(cString: strerror(errno))) }
         defer { close(descriptor) }
         let text = Array("\(getpid())\n".utf8)
-        guard write(descriptor, text, text.count) == text.count else {
+        guard pwrite(descriptor, text, text.count, 0) == text.count, ftruncate(descriptor, off_t(text.count)) == 0
+        else {
             throw .pidFile(path: self.path, reason: String(cString: strerror(errno)))
         }
     }

@@ -42,10 +42,12 @@ package struct BenchPlan: Sendable {
     /// - Parameters:
     ///   - client: counts from 0; stands for `%c` in the payload.
     ///   - turn: counts from 0.
-    package func submission(client: Int, turn: Int) throws -> Submission {
-        let payload = try self.payload.map { text in
+    /// - Throws: what is wrong with the payload.
+    package func submission(client: Int, turn: Int) throws(SubmissionBuilder.Problem) -> Submission {
+        var payload: JSONValue?
+        if let text = self.payload {
             let filled = text.replacingOccurrences(of: "%c", with: String(client))
-            return try JSONDecoder().decode(JSONValue.self, from: Data(filled.utf8))
+            payload = try WrittenJSON.value(Array(filled.utf8), depthLimit: WrittenJSON.payloadDepthLimit)
         }
         let branches = (0..<2).map { branch in
             let url = self.participants[(2 * turn + branch) % self.participants.count]

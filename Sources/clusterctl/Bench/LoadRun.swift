@@ -15,34 +15,39 @@ package final class LoadRun {
     private let measureUntil: NIODeadline
     /// Enough answers and failures, however much time is left.
     private let limit: Int
+    private let connectTimeout: TimeAmount
     private var answers = 0
     private var running = 0
     private let ended: EventLoopPromise<BenchRecorder>
 
     private init(
         _ plan: BenchPlan, on loop: any EventLoop, from: NIODeadline, until: NIODeadline, limit: Int,
-        ended: EventLoopPromise<BenchRecorder>
+        connectTimeout: TimeAmount, ended: EventLoopPromise<BenchRecorder>
     ) {
         self.plan = plan
         self.loop = loop
         self.measureFrom = from
         self.measureUntil = until
         self.limit = limit
+        self.connectTimeout = connectTimeout
         self.ended = ended
     }
 
     /// Runs the load and counts what ends between the warm-up and the end.
-    /// - Parameter limit: it is over after so many answers and failures, too.
+    /// - Parameters:
+    ///   - limit: it is over after so many answers and failures, too.
+    ///   - connectTimeout: a client that has no connection by then turns to the next node.
     package static func run(
         _ plan: BenchPlan, clients: Int, warmUp: Duration, duration: Duration, limit: Int = .max,
-        on loop: any EventLoop
+        connectTimeout: Duration = .seconds(1), on loop: any EventLoop
     ) async throws -> BenchRecorder {
         let ended = loop.makePromise(of: BenchRecorder.self)
         let templates = try (0..<clients).map { try plan.templates(client: $0) }
         loop.execute {
             let from = NIODeadline.now() + TimeAmount(warmUp)
             let run = LoadRun(
-                plan, on: loop, from: from, until: from + TimeAmount(duration), limit: limit, ended: ended)
+                plan, on: loop, from: from, until: from + TimeAmount(duration), limit: limit,
+                connectTimeout: TimeAmount(connectTimeout), ended: ended)
             run.running = clients
             for client in 0..<clients { run.connect(client, templates[client], attempt: 0) }
         }
@@ -73,7 +78,7 @@ package final class LoadRun {
         let bound = NIOLoopBound(self, eventLoop: self.loop)
         ClientBootstrap(group: self.loop)
             .channelOption(ChannelOptions.tcpOption(.tcp_nodelay), value: 1)
-            .connectTimeout(.seconds(1))
+            .connectTimeout(self.connectTimeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let handler = LoadClient(

@@ -70,6 +70,11 @@ struct Initialiser: Sendable {
         var problems: [String] = []
         var missing: [String] = []
         for node in self.nodes {
+            // A process that has only just begun hasn't locked its folder, and looking into it might keep it from doing so.
+            if let pid = self.context.process(of: node).pid {
+                problems.append("\(node.data) is initialised already: node \(node.id) runs on it as process \(pid)")
+                continue
+            }
             do throws(StoreError) {
                 switch try DataFolder.inspect(path: node.data) {
                 case .missing, .empty, .unfinished: missing.append(node.id)

@@ -22,6 +22,12 @@ struct NodeStarter: Sendable {
         case notServing(CommandFailure)
     }
 
+    /// A node that ran before.
+    struct Running: Sendable {
+        let node: ClusterConfiguration.Node
+        let pid: Int32
+    }
+
     /// A node that doesn't run, and why.
     struct Failed: Sendable, Encodable {
         let node: String
@@ -43,7 +49,7 @@ struct NodeStarter: Sendable {
     }
 
     let context: ClusterContext
-    /// The cluster that the folders of this machine belong to, if they tell.
+    /// The cluster that the nodes belong to, by the file or by the folders of those that are started.
     let clusterID: String?
 
     /// The program that runs a node: what VERDICT_VERDICTD names, else `verdictd` beside this program.
@@ -60,7 +66,7 @@ struct NodeStarter: Sendable {
         return String(cString: resolved)
     }
 
-    /// Starts every node that can be started.
+    /// Starts every node that can be started. To be called while no other command looks at the processes.
     func start(_ nodes: [ClusterConfiguration.Node]) throws(CommandFailure) -> (started: [Started], failed: [Failed]) {
         guard !nodes.isEmpty else { return ([], []) }
         let executable = try Self.executable(environment: self.context.environment)
@@ -85,14 +91,21 @@ struct NodeStarter: Sendable {
             throw CommandFailure(.failure, "node \(node.id) has no place for its log: \(error.description)")
         }
         let logStart = LogTail.end(of: node.log)
+        let isHeld = NodeFolder.isHeld(node)
         let child = try ChildProcess(
             executable: executable, arguments: arguments, environment: self.context.environment, log: node.log)
+        // A process that runs on the folder and isn't this cluster's stays the one that its pid file names.
+        if !isHeld { NodeProcess.note(pid: child.pid, data: node.data) }
         return Started(node: node, child: child, logStart: logStart)
     }
 
     /// Waits until every started process that still runs answers and a leader of its cluster serves.
-    /// - Parameter others: nodes that may be running beside those; under a majority no leader is waited for.
-    func wait(for started: [Started], others: Int, atMost patience: Duration) async throws(CommandFailure) -> Result {
+    /// - Parameters:
+    ///   - already: nodes that ran before.
+    ///   - others: nodes that may be running beside those; under a majority no leader is waited for.
+    func wait(
+        for started: [Started], already: [Running], others: Int, atMost patience: Duration
+    ) async throws(CommandFailure) -> Result {
         let begin = ContinuousClock.now
         let deadline = begin + patience
         return try await self.context.withClient(attemptTimeout: .seconds(1)) { client in
@@ -114,20 +127,20 @@ struct NodeStarter: Sendable {
             }
             while true {
                 failed += Self.removeEnded(from: &running)
-                guard running.count + others >= self.context.majority else {
-                    return result(.tooFew(running: running.count + others))
-                }
+                let count = running.count + already.count + others
+                guard count >= self.context.majority else { return result(.tooFew(running: count)) }
                 let left = ContinuousClock.now.duration(to: deadline)
                 guard left > .zero else { return result(.notServing(self.leaderless(patience))) }
                 guard let served = await ServingLeader.wait(client, atMost: min(left, .milliseconds(500))),
                     let leader = served.status.leader
                 else { continue }
-                if let clusterID, clusterID != served.status.clusterID {
-                    return result(.notServing(self.foreign(served.status.clusterID, clusterID)))
+                let own = if let clusterID { clusterID } else { await Self.clusterID(of: already, client) }
+                if let own, own != served.status.clusterID {
+                    return result(.notServing(self.foreign(served.status.clusterID, own)))
                 }
-                let count = failed.count
-                failed += Self.removeEnded(from: &running)
-                guard failed.count == count else { continue }
+                let ended = Self.removeEnded(from: &running)
+                failed += ended
+                guard ended.isEmpty else { continue }
                 return result(
                     .serving(leader: leader, term: served.status.term, after: begin.duration(to: served.at)))
             }
@@ -145,6 +158,16 @@ struct NodeStarter: Sendable {
             return .other("node \(status.node) as process \(status.pid)")
         }
         return .own
+    }
+
+    /// The cluster of nodes that ran before, by the word of one whose process it certainly is. Their folders aren't looked
+    /// into: a process that has only just begun might find its own locked.
+    private static func clusterID(of running: [Running], _ client: CoordinatorClient) async -> String? {
+        for one in running {
+            let status = try? await client.node(at: ClusterContext.address(of: one.node), patience: .zero)
+            if let status, status.node == one.node.id, status.pid == one.pid { return status.clusterID }
+        }
+        return nil
     }
 
     /// Takes out the processes that have ended.

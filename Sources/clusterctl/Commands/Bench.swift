@@ -27,10 +27,10 @@ struct Bench: ClusterCommand {
     @Option(name: .long, help: "Transactions under way at a time.")
     var clients = 64
 
-    @Option(name: .long, help: "How long to measure.")
+    @Option(duration: "How long to measure.")
     var duration = DurationArgument(.seconds(15))
 
-    @Option(name: .long, help: "How long to run before that.")
+    @Option(duration: "How long to run before that.")
     var warmUp = DurationArgument(.seconds(3))
 
     @Option(
@@ -98,10 +98,10 @@ struct Bench: ClusterCommand {
     /// One transaction first, so that a wrong URL is said in words and not counted a thousand times.
     private func tryOne(_ plan: BenchPlan, _ context: ClusterContext) async throws {
         let submission: Submission
-        do {
+        do throws(SubmissionBuilder.Problem) {
             submission = try plan.submission(client: 0, turn: 0)
         } catch {
-            throw CommandFailure(.usage, "--payload is no JSON: \(self.payload ?? "")")
+            throw CommandFailure(.usage, "--payload: \(error.message)")
         }
         let transaction = try await context.withClient { client throws(CommandFailure) in
             do throws(CoordinatorClientError) {

@@ -21,7 +21,9 @@ struct Init: ClusterCommand {
     func run() async throws {
         let context = try ClusterContext(self.common)
         for warning in context.configuration.warnings { self.common.output.note("Note: \(warning).") }
-        let report = try Initialiser(context).run()
+        let report = try await context.exclusively(self.common.output) { () throws(CommandFailure) in
+            try Initialiser(context).run()
+        }
         try self.common.output.result(report) {
             let lines = report.nodes.map { "Initialised \($0.node) in \($0.data)" }
             return (lines + ["Cluster id: \(report.clusterID)", "Start it with: clusterctl start"])

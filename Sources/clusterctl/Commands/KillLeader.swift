@@ -21,7 +21,7 @@ struct KillLeader: ClusterCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .long, help: "How long to wait for the next leader.")
+    @Option(duration: "How long to wait for the next leader.")
     var timeout = DurationArgument(.seconds(30))
 
     @Flag(name: .long, help: "Kill it though too few nodes are left for another leader.")

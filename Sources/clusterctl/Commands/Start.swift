@@ -25,7 +25,7 @@ struct Start: ClusterCommand {
     @Option(name: .long, help: "Start this node alone.")
     var node: String?
 
-    @Option(name: .long, help: "How long to wait for a leader.")
+    @Option(duration: "How long to wait for a leader.")
     var timeout = DurationArgument(.seconds(30))
 
     private struct Report: Encodable {
@@ -50,29 +50,42 @@ struct Start: ClusterCommand {
         let context = try ClusterContext(self.common)
         for warning in context.configuration.warnings { output.note("Note: \(warning).") }
         let wanted = try context.localNodes(named: self.node)
-        var failed = try self.initialise(wanted, context)
-
-        let running = Dictionary(
-            uniqueKeysWithValues: wanted.compactMap { node in context.process(of: node).pid.map { (node.id, $0) } })
-        for node in wanted {
-            guard let pid = running[node.id] else { continue }
-            output.line("Node \(node.id) runs already as process \(pid).")
+        let begun = try await context.exclusively(output) { () throws(CommandFailure) in try self.begin(wanted, context)
         }
-        let lost = Set(failed.map(\.node))
-        let startable = wanted.filter { running[$0.id] == nil && !lost.contains($0.id) }
-        let starter = NodeStarter(context: context, clusterID: Self.clusterID(wanted, context))
-        let (started, unstarted) = try starter.start(startable)
-        failed += unstarted
-        for one in started { output.line("Started node \(one.node.id) as process \(one.child.pid).") }
+        for one in begun.already { output.line("Node \(one.node.id) runs already as process \(one.pid).") }
+        for one in begun.started { output.line("Started node \(one.node.id) as process \(one.child.pid).") }
 
-        let result = try await starter.wait(
-            for: started, others: Self.others(wanted, running: running.count, context), atMost: self.timeout.duration)
-        failed += result.failed
+        let result = try await begun.starter.wait(
+            for: begun.started, already: begun.already, others: Self.others(wanted, context),
+            atMost: self.timeout.duration)
+        let failed = begun.failed + result.failed
         let dead = Set(failed.map(\.node))
-        let pids = running.merging(started.map { ($0.node.id, $0.child.pid) }, uniquingKeysWith: { $1 })
-            .filter { !dead.contains($0.key) }
+        let all = begun.already.map { ($0.node.id, $0.pid) } + begun.started.map { ($0.node.id, $0.child.pid) }
+        let pids = Dictionary(all, uniquingKeysWith: { $1 }).filter { !dead.contains($0.key) }
         try self.report(
-            result.outcome, pids: pids, new: Set(started.map(\.node.id)), failed, wanted, context)
+            result.outcome, pids: pids, new: Set(begun.started.map(\.node.id)), failed, wanted, context)
+    }
+
+    /// What is seen and done in one go, so that no other command is overlooked or overlooks this one.
+    private struct Begun {
+        let starter: NodeStarter
+        let already: [NodeStarter.Running]
+        let started: [NodeStarter.Started]
+        let failed: [NodeStarter.Failed]
+    }
+
+    private func begin(
+        _ wanted: [ClusterConfiguration.Node], _ context: ClusterContext
+    ) throws(CommandFailure) -> Begun {
+        let lost = try self.initialise(wanted, context)
+        let already = wanted.compactMap { node in
+            context.process(of: node).pid.map { NodeStarter.Running(node: node, pid: $0) }
+        }
+        let others = Set(already.map(\.node.id) + lost.map(\.node))
+        let startable = wanted.filter { !others.contains($0.id) }
+        let starter = NodeStarter(context: context, clusterID: Self.clusterID(startable, context))
+        let (started, failed) = try starter.start(startable)
+        return Begun(starter: starter, already: already, started: started, failed: lost + failed)
     }
 
     /// Makes a new cluster if that is what is asked for.
@@ -99,21 +112,18 @@ struct Start: ClusterCommand {
         return []
     }
 
-    /// The cluster that the nodes belong to, by the file or by their folders.
+    /// The cluster that the nodes belong to, by the file or by their folders; none of them runs.
     private static func clusterID(_ nodes: [ClusterConfiguration.Node], _ context: ClusterContext) -> String? {
         if let id = context.configuration.cluster.id { return ClusterID(high: id.high, low: id.low).hex }
         return nodes.lazy.compactMap(NodeFolder.clusterID).first
     }
 
     /// Nodes beside the wanted ones that may be running: those of this machine that do, and all that nobody here can see.
-    private static func others(
-        _ wanted: [ClusterConfiguration.Node], running: Int, _ context: ClusterContext
-    ) -> Int {
-        running
-            + context.configuration.nodes.count { node in
-                guard !wanted.contains(node) else { return false }
-                return !context.configuration.isLocal(node, on: context.machine) || context.process(of: node).pid != nil
-            }
+    private static func others(_ wanted: [ClusterConfiguration.Node], _ context: ClusterContext) -> Int {
+        context.configuration.nodes.count { node in
+            guard !wanted.contains(node) else { return false }
+            return !context.configuration.isLocal(node, on: context.machine) || context.process(of: node).pid != nil
+        }
     }
 
     private func report(

@@ -19,7 +19,7 @@ struct Status: ClusterCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .long, help: "How long to wait for each node's answer.")
+    @Option(duration: "How long to wait for each node's answer.")
     var timeout = DurationArgument(.seconds(2))
 
     private struct Report: Encodable {

@@ -23,7 +23,7 @@ struct Stop: ClusterCommand {
     @Option(name: .long, help: "Stop this node alone.")
     var node: String?
 
-    @Option(name: .long, help: "How long to wait for each end. Default: timing.stop-grace and 5 s.")
+    @Option(duration: "How long to wait for each end. Default: timing.stop-grace and 5 s.")
     var timeout: DurationArgument?
 
     @Flag(name: .long, help: "Kill what hasn't ended in time.")
@@ -44,32 +44,13 @@ struct Stop: ClusterCommand {
         let context = try ClusterContext(self.common)
         let nodes = try context.localNodes(named: self.node)
         let patience = self.timeout?.duration ?? context.configuration.timing.stopGrace + .seconds(5)
-        var running: [(node: ClusterConfiguration.Node, pid: Int32)] = []
-        var results: [Report.Node] = []
-        for node in nodes {
-            switch context.process(of: node) {
-            case .running(let pid): running.append((node, pid))
-            case .none:
-                output.line("Node \(node.id) isn't running.")
-                results.append(Report.Node(node: node.id, pid: nil, result: "not-running"))
-            case .other(let pid, let what):
-                output.note(
-                    """
-                    Node \(node.id) isn't running: its pid file names process \(pid), which is something else \
-                    and is left alone: \(Table.visible(String(what.prefix(200))))
-                    """)
-                results.append(Report.Node(node: node.id, pid: nil, result: "not-running"))
-            }
+        let signalled = try await context.exclusively(output) { () throws(CommandFailure) in
+            try Self.signal(nodes, context, output)
         }
-        for (node, pid) in running {
-            guard kill(pid, SIGTERM) == 0 || errno == ESRCH else {
-                throw CommandFailure(
-                    .failure, "process \(pid) of node \(node.id) can't be stopped: \(String(cString: strerror(errno)))")
-            }
-        }
+        var results = signalled.others
         let deadline = ContinuousClock.now + patience
         var stubborn: [String] = []
-        for (node, pid) in running {
+        for (node, pid) in signalled.running {
             var result = await Self.ends(node, pid, context, until: deadline) ? "stopped" : "running"
             if result == "running", self.force, context.process(of: node).pid == pid {
                 kill(pid, SIGKILL)
@@ -86,6 +67,36 @@ struct Stop: ClusterCommand {
                 .failure, "still running after \(patience.shortText): \(names)\(self.force ? "" : "; --force kills it")"
             )
         }
+    }
+
+    /// Tells the processes to end, and says which nodes have none.
+    private static func signal(
+        _ nodes: [ClusterConfiguration.Node], _ context: ClusterContext, _ output: Output
+    ) throws(CommandFailure) -> (running: [(node: ClusterConfiguration.Node, pid: Int32)], others: [Report.Node]) {
+        var running: [(node: ClusterConfiguration.Node, pid: Int32)] = []
+        var others: [Report.Node] = []
+        for node in nodes {
+            switch context.process(of: node) {
+            case .running(let pid): running.append((node, pid))
+            case .none:
+                output.line("Node \(node.id) isn't running.")
+                others.append(Report.Node(node: node.id, pid: nil, result: "not-running"))
+            case .other(let pid, let what):
+                output.note(
+                    """
+                    Node \(node.id) isn't running: its pid file names process \(pid), which is something else \
+                    and is left alone: \(Table.visible(String(what.prefix(200))))
+                    """)
+                others.append(Report.Node(node: node.id, pid: nil, result: "not-running"))
+            }
+        }
+        for (node, pid) in running {
+            guard kill(pid, SIGTERM) == 0 || errno == ESRCH else {
+                throw CommandFailure(
+                    .failure, "process \(pid) of node \(node.id) can't be stopped: \(String(cString: strerror(errno)))")
+            }
+        }
+        return (running, others)
     }
 
     /// Waits for the end of a process.

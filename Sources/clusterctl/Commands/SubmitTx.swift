@@ -40,16 +40,16 @@ struct SubmitTx: ClusterCommand {
     @Option(name: .long, help: "The transaction's id, 1 to 128 bytes of printable ASCII. Default: a new one.")
     var gid: String?
 
-    @Option(name: .long, help: "The time after which an undecided transaction is aborted. Default: 60s.")
+    @Option(duration: "The time after which an undecided transaction is aborted. Default: 60s.")
     var timeout: DurationArgument?
 
     @Flag(inversion: .prefixedNo, help: "Wait for the outcome, or only until the transaction is recorded.")
     var wait = true
 
-    @Option(name: .long, help: "How long to wait for the outcome. Default: the transaction's timeout and 5 s.")
+    @Option(duration: "How long to wait for the outcome. Default: the transaction's timeout and 5 s.")
     var waitFor: DurationArgument?
 
-    @Option(name: .long, help: "How long to go on trying to have it recorded.")
+    @Option(duration: "How long to go on trying to have it recorded.")
     var patience = DurationArgument(.seconds(10))
 
     func validate() throws {
@@ -90,11 +90,11 @@ struct SubmitTx: ClusterCommand {
         let failure = CommandFailure(error)
         guard failure.status == .unknown, let gid = error.gid else { return failure }
         return CommandFailure(
-            .unknown,
-            """
-            the outcome of transaction \(gid) is not known: \(error.detail)
-            Find it out with: clusterctl tx show \(gid)
-            """, gid: gid)
+            error,
+            message: """
+                the outcome of transaction \(gid) is not known: \(error.detail)
+                Find it out with: clusterctl tx show \(gid)
+                """)
     }
 
     private func submission() throws(CommandFailure) -> Submission {

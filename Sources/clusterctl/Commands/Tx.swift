@@ -45,7 +45,7 @@ struct TxShow: ClusterCommand {
     @Option(name: .long, help: "Ask this node alone.")
     var node: String?
 
-    @Option(name: .long, help: "Wait this long for the outcome if it isn't decided.")
+    @Option(duration: "Wait this long for the outcome if it isn't decided.")
     var waitFor = DurationArgument(.zero)
 
     func run() async throws {
@@ -58,7 +58,7 @@ struct TxShow: ClusterCommand {
                     wait: self.waitFor.duration, at: address)
             } catch {
                 guard error.code == .notFound else { throw CommandFailure(error) }
-                throw CommandFailure(.failure, "there is no transaction \(self.gid)", gid: self.gid)
+                throw CommandFailure(error, status: .failure, message: "there is no transaction \(self.gid)")
             }
         }
         try self.common.output.result(transaction) { TransactionText.details(of: transaction) }

@@ -39,7 +39,7 @@ struct Output: Sendable {
         let report = FailureReport(
             error: FailureReport.Error(
                 code: failure.status.name, exitCode: failure.status.rawValue, message: failure.message,
-                gid: failure.gid))
+                gid: failure.gid, problem: failure.problem, pointer: failure.pointer))
         if let text = try? Self.encoded(report) { print(text) }
     }
 
@@ -62,6 +62,8 @@ private struct FailureReport: Encodable {
         let exitCode: Int32
         let message: String
         let gid: String?
+        let problem: String?
+        let pointer: String?
     }
 
     let error: Error

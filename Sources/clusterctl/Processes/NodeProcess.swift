@@ -36,6 +36,18 @@ package enum NodeProcess: Hashable, Sendable {
         return Self.judge(pid: pid, node: node, configuration: configuration, in: table)
     }
 
+    /// Writes the pid file of a process that was only just started, so that nobody overlooks it until it writes its own.
+    ///
+    /// In place and never empty meanwhile, so that the process can write the same at the same time. That it can't be
+    /// written is the process's to say: it needs the file itself.
+    package static func note(pid: Int32, data: String) {
+        let descriptor = open(FilePath.join(data, Self.pidFileName), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o600)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        let text = Array("\(pid)\n".utf8)
+        if pwrite(descriptor, text, text.count, 0) == text.count { ftruncate(descriptor, off_t(text.count)) }
+    }
+
     /// Reads a pid file's text; process 1 and below are never ours.
     static func pid(_ text: String) -> Int32? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }

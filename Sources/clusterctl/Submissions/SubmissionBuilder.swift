@@ -71,8 +71,11 @@ package enum SubmissionBuilder {
         func url(_ name: BranchWord.Name) -> String { draft.values[name] ?? "" }
         var payload: JSONValue?
         if let text = draft.values[.payload] {
-            payload = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
-            guard payload != nil else { throw Problem("branch \(draft.number): --payload is no JSON: \(text)") }
+            do throws(Problem) {
+                payload = try WrittenJSON.value(Array(text.utf8), depthLimit: WrittenJSON.payloadDepthLimit)
+            } catch {
+                throw Problem("branch \(draft.number): --payload: \(error.message)")
+            }
         }
         let id = draft.values[.branchID]
         let headers = draft.headers.isEmpty ? nil : draft.headers

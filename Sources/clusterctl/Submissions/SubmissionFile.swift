@@ -14,17 +14,16 @@ package enum SubmissionFile {
     ]
 
     /// - Parameter name: where the bytes come from, for messages.
-    /// - Throws: a sentence that names the field that is wrong. An unknown field is an error: it may be a slip of the pen in
+    /// - Throws: a sentence that names the field that is wrong, or the place where the text stops being JSON. An unknown field is an error: it may be a slip of the pen in
     ///   one that counts.
     package static func read(_ bytes: [UInt8], name: String) throws(SubmissionBuilder.Problem) -> Submission {
         func problem(_ text: String) -> SubmissionBuilder.Problem { SubmissionBuilder.Problem("\(name): \(text)") }
         guard bytes.count <= Self.maximumBytes else { throw problem("larger than 32 MiB: no transaction") }
-        let data = Data(bytes)
         let value: JSONValue
-        do {
-            value = try JSONDecoder().decode(JSONValue.self, from: data)
+        do throws(SubmissionBuilder.Problem) {
+            value = try WrittenJSON.value(bytes)
         } catch {
-            throw problem("no JSON\(Self.detail(error))")
+            throw problem(error.message)
         }
         guard case .object(let fields) = value else { throw problem("a transaction is a JSON object") }
         if fields["wait_ms"] != nil {
@@ -40,7 +39,7 @@ package enum SubmissionFile {
             }
         }
         do {
-            return try JSONDecoder().decode(Submission.self, from: data)
+            return try JSONDecoder().decode(Submission.self, from: Data(bytes))
         } catch {
             throw problem(Self.sentence(error))
         }
@@ -48,13 +47,6 @@ package enum SubmissionFile {
 
     private static func unknown(_ fields: [String: JSONValue], _ known: Set<String>) -> String? {
         fields.keys.filter { !known.contains($0) }.min()
-    }
-
-    private static func detail(_ error: any Error) -> String {
-        guard case .dataCorrupted(let context) = error as? DecodingError,
-            let reason = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey]
-        else { return "" }
-        return ": \(reason)"
     }
 
     private static func sentence(_ error: any Error) -> String {

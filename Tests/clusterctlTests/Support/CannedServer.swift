@@ -3,19 +3,22 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// A server of one answer: it gives it to every request, whatever it asks for.
 struct CannedServer {
     let port: Int
     private let channel: any Channel
 
-    /// - Parameter status: code and reason, such as `200 OK`.
-    init(_ body: String, status: String = "200 OK") async throws {
-        let answer = Self.answer(body, status: status)
+    /// - Parameters:
+    ///   - status: code and reason, such as `200 OK`.
+    ///   - first: what the first request gets instead, whole.
+    init(_ body: String, status: String = "200 OK", first: String? = nil) async throws {
+        let answers = Answers(first: first, then: Self.answer(body, status: status))
         self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Answering(answer))
+                    try channel.pipeline.syncOperations.addHandler(Answering(answers))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -28,13 +31,29 @@ struct CannedServer {
         "HTTP/1.1 \(status)\r\nServer: x\r\n\(header): \(body.utf8.count)\r\nDate: y\r\n\r\n\(body)"
     }
 
+    private final class Answers: Sendable {
+        private let first: String?
+        private let then: String
+        private let isBegun = Atomic(false)
+
+        init(first: String?, then: String) {
+            self.first = first
+            self.then = then
+        }
+
+        func next() -> String {
+            let isBegun = self.isBegun.exchange(true, ordering: .relaxed)
+            return isBegun ? self.then : self.first ?? self.then
+        }
+    }
+
     private final class Answering: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
-        private let answer: String
+        private let answers: Answers
         private var received = ""
 
-        init(_ answer: String) { self.answer = answer }
+        init(_ answers: Answers) { self.answers = answers }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             self.received += String(buffer: self.unwrapInboundIn(data))
@@ -45,7 +64,7 @@ struct CannedServer {
                 let rest = self.received[head.upperBound...]
                 guard rest.utf8.count >= length ?? 0 else { return }
                 self.received = String(rest.utf8.dropFirst(length ?? 0)) ?? ""
-                context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: self.answer)), promise: nil)
+                context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: self.answers.next())), promise: nil)
             }
         }
     }

@@ -3,7 +3,7 @@
 import Foundation
 import Synchronization
 
-/// Runs the built clusterctl as a process, as a person does.
+/// Runs the built programs as processes, as a person does.
 enum Program {
     struct Result: Sendable {
         let code: Int32
@@ -15,11 +15,23 @@ enum Program {
             let object = try JSONSerialization.jsonObject(with: Data(self.output.utf8)) as? [String: Any]
             return object?[key].map { "\($0)" }
         }
+
+        /// The members of the error that was printed as JSON.
+        func error() throws -> [String: String] {
+            let object = try JSONSerialization.jsonObject(with: Data(self.output.utf8)) as? [String: Any]
+            return (object?["error"] as? [String: Any] ?? [:]).mapValues { "\($0)" }
+        }
     }
 
     struct TooSlow: Error, CustomStringConvertible {
         let description: String
     }
+
+    private static let environment: [String: String] = {
+        // What ThreadSanitizer is told to overlook counts for the programs, too.
+        let options = ProcessInfo.processInfo.environment["TSAN_OPTIONS"].map { ["TSAN_OPTIONS": $0] } ?? [:]
+        return options.merging(["PATH": "/usr/bin:/bin"]) { $1 }
+    }()
 
     /// The folder of the built programs: that of the tests.
     static let folder: String = {
@@ -35,13 +47,21 @@ enum Program {
     static func clusterctl(
         _ arguments: [String], environment: [String: String] = [:], input: String = "", deadline: Double = 60
     ) async throws -> Result {
+        try await Self.run("clusterctl", arguments, environment: environment, input: input, deadline: deadline)
+    }
+
+    /// - Parameter name: one of the built programs.
+    static func run(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:], input: String = "",
+        deadline: Double = 60
+    ) async throws -> Result {
         let files = try TemporaryFolder()
         let inputPath = try files.write("in", input)
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: self.folder + "/clusterctl")
+        process.executableURL = URL(fileURLWithPath: self.folder + "/" + name)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: files.path)
-        process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+        process.environment = Self.environment.merging(environment) { $1 }
         process.standardInput = FileHandle(forReadingAtPath: inputPath)
         process.standardOutput = FileHandle(forWritingAtPath: try files.write("out", ""))
         process.standardError = FileHandle(forWritingAtPath: try files.write("err", ""))
@@ -64,7 +84,8 @@ enum Program {
         for await isInTime in ended.stream {
             guard !isInTime else { return }
             kill(process.processIdentifier, SIGKILL)
-            throw TooSlow(description: "clusterctl took longer than \(deadline) s")
+            let name = process.executableURL?.lastPathComponent ?? ""
+            throw TooSlow(description: "\(name) took longer than \(deadline) s")
         }
     }
 }

@@ -2,8 +2,8 @@
 
 import Glibc
 
-/// A port of the loopback interface that nobody else gets and nobody listens on, until the last reference goes: whoever
-/// connects to it is refused.
+/// A port of the loopback interface that the system gives to nobody else until the last reference goes. Whoever connects to
+/// it is refused, unless a node that has it in its configuration listens there.
 final class ReservedPort: Sendable {
     struct NoPort: Error {}
 
@@ -26,6 +26,9 @@ final class ReservedPort: Sendable {
             close(descriptor)
             throw NoPort()
         }
+        // Only now: whoever asks by the number may have it as well, and whoever asks for any port still doesn't get it.
+        var isShared: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &isShared, socklen_t(MemoryLayout<Int32>.size))
         self.number = Int(UInt16(bigEndian: address.sin_port))
         self.descriptor = descriptor
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import StrictJSON
+
 /// Percent-encoding of paths and queries (RFC 3986, section 2.1). A `+` is a plus here, never a space.
 enum PercentEncoding {
     /// - Returns: `nil` if a `%` isn't followed by two hexadecimal digits, or the result isn't UTF-8.

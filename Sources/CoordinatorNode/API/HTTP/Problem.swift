@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import StrictJSON
 package import Transactions
 
 /// Why a request was not carried out, as the native API tells it: RFC 9457 problem details with a code that stays the
@@ -102,12 +103,7 @@ package struct Problem: Error, Sendable {
     }
 
     package init(_ error: FieldError) {
-        let code: Code =
-            switch error.kind {
-            case .invalid: .invalidRequest
-            case .targetNotAllowed: .targetNotAllowed
-            }
-        self.init(code, error.reason, pointer: error.pointer)
+        self.init(.invalidRequest, error.reason, pointer: error.pointer)
     }
 
     package init(_ problem: SubmissionProblem) {

@@ -3,6 +3,7 @@
 import HTTPTypes
 import Hummingbird
 import Logging
+import StrictJSON
 import Transactions
 
 extension NativeAPI {
@@ -16,7 +17,7 @@ extension NativeAPI {
             branches: request.branches)
         try Self.rules { () throws(SubmissionProblem) in try submission.validate() }
         for (position, branch) in submission.branches.enumerated() {
-            try self.checkTargets(of: branch, at: "/branches/\(position)")
+            try self.targets.check(branch, at: "/branches/\(position)")
         }
         return try await self.carryOut(.submit(submission), wait: request.wait, location: submission.gid)
     }
@@ -37,7 +38,7 @@ extension NativeAPI {
         let root = try Self.parse(body)
         let (kind, branch) = try Self.fields { () throws(FieldError) in try NativeRequests.registration(root) }
         try Self.rules { () throws(SubmissionProblem) in try branch.validate(kind: kind, origin: .begun) }
-        try self.checkTargets(of: branch, at: "")
+        try self.targets.check(branch, at: "")
         return try await self.carryOut(.registerBranch(gid, branch), location: gid)
     }
 
@@ -101,12 +102,6 @@ extension NativeAPI {
         } catch {
             self.logger.debug("Wait for a decision failed", metadata: ["tx.gid": "\(gid)", "error": "\(error)"])
             return reading
-        }
-    }
-
-    private func checkTargets(of branch: BranchSpec, at pointer: String) throws(Problem) {
-        try Self.fields { () throws(FieldError) in
-            try self.targets.check(branch, at: pointer)
         }
     }
 

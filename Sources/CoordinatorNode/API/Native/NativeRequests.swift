@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterConfiguration
+import StrictJSON
 import Transactions
 
 /// Reads the bodies of the native API's requests. Types and unknown fields are checked here; the rules of a transaction

@@ -22,25 +22,21 @@ final class TargetCheck: Sendable {
     /// - Parameters:
     ///   - branch: one that the domain has found valid, so its URLs have a host and a port.
     ///   - pointer: where the branch stands in the request; empty for the whole body.
-    func check(_ branch: BranchSpec, at pointer: String) throws(FieldError) {
+    func check(_ branch: BranchSpec, at pointer: String) throws(Problem) {
+        func place(_ target: Target) -> String { "\(pointer)/\(target.operation.name)" }
         for target in branch.targets {
             guard let authority = Self.authority(of: target.url) else {
-                throw FieldError(
-                    pointer: "\(pointer)/\(target.operation.name)",
-                    reason: "expected an http URL; \(target.url) is none")
+                throw Problem(.invalidRequest, "expected an http URL; \(target.url) is none", pointer: place(target))
             }
             if self.known.withLock({ $0.contains(authority) }) { continue }
             guard let (host, port) = Self.endpoint(of: authority) else {
-                throw FieldError(
-                    pointer: "\(pointer)/\(target.operation.name)",
-                    reason: "expected an http URL; \(target.url) is none")
+                throw Problem(.invalidRequest, "expected an http URL; \(target.url) is none", pointer: place(target))
             }
             switch self.list.verdict(host: host, port: port) {
             case .allowed: self.remember(authority)
             case .refused(let refusal):
-                throw FieldError(
-                    kind: .targetNotAllowed, pointer: "\(pointer)/\(target.operation.name)",
-                    reason: "\(target.url) is not called: \(refusal)")
+                throw Problem(
+                    .targetNotAllowed, "\(target.url) is not called: \(refusal)", pointer: place(target))
             }
         }
     }

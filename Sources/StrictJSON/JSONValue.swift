@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One value of a document, with readers that either give what a request needs or say what is wrong with which field.
+/// One value of a document, with readers that either give what is asked for or say what is wrong with which field.
 package struct JSONValue: Sendable {
     let document: JSONDocument
     let position: Int
@@ -9,7 +9,7 @@ package struct JSONValue: Sendable {
 
     package var pointer: String { self.document.pointer(to: self.position) }
 
-    /// The exact bytes that the client sent for this value.
+    /// The exact bytes of the text that stand for this value.
     package var bytes: ArraySlice<UInt8> { self.document.bytes[Int(self.node.start)..<Int(self.node.end)] }
 
     package var isNull: Bool { self.node.kind == .null }
@@ -79,8 +79,8 @@ package struct JSONValue: Sendable {
         }
     }
 
-    package func error(_ reason: String, kind: FieldError.Kind = .invalid) -> FieldError {
-        FieldError(kind: kind, pointer: self.pointer, reason: reason)
+    package func error(_ reason: String) -> FieldError {
+        FieldError(pointer: self.pointer, reason: reason)
     }
 
     private func mismatch(_ expected: String) -> FieldError {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What the parser and the document share about the inside of a string.
-enum JSONText {
+package enum JSONText {
     /// Resolves the escapes of a string that the parser has checked.
     static func unescaped(_ raw: ArraySlice<UInt8>) -> [UInt8] {
         var text: [UInt8] = []
@@ -54,7 +54,7 @@ enum JSONText {
         return value
     }
 
-    static func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
+    package static func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10

@@ -49,7 +49,7 @@ package struct JSONSyntaxError: Error, Hashable, Sendable, CustomStringConvertib
 
     package var description: String {
         switch self.reason {
-        case .empty: "the body is empty; expected a JSON value"
+        case .empty: "the text is empty; expected a JSON value"
         case .tooLong(let limit): "the text is longer than \(limit) bytes"
         case .tooDeep(let limit): "more than \(limit) levels of arrays and objects\(self.place)"
         case .unexpectedEnd: "the text ends inside a value\(self.place)"

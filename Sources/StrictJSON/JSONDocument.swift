@@ -27,17 +27,17 @@ struct JSONNode: Sendable {
 
 /// A JSON text that has been checked from end to end, and the places of the values in it.
 ///
-/// Why our own: this is the product's outermost edge and on every request's way. Foundation's decoder has no limit of
-/// depth, takes the last of two equal keys, rounds large numbers, says little about where an error is, and costs
-/// several times as much. Here nothing is converted before it is asked for: numbers keep their digits, and a payload is
-/// handed on as the exact bytes that the client sent.
+/// Why our own: this is the API's outermost edge and on every request's way, and what the command line reads. Foundation's
+/// decoder has no limit of depth, takes the last of two equal keys, rounds large numbers, says little about where an error
+/// is, and costs several times as much. Here nothing is converted before it is asked for: numbers keep their digits, and a
+/// payload is handed on as the exact bytes that the client sent.
 ///
 /// Nodes lie in one flat array in the order of the text, so that parsing makes one allocation, whatever the nesting.
 package final class JSONDocument: Sendable {
     let bytes: [UInt8]
     let nodes: [JSONNode]
 
-    /// The deepest nesting of arrays and objects that a request may have.
+    /// The deepest nesting of arrays and objects that a request to a node may have.
     package static let depthLimit = 32
     /// The longest text, in bytes: positions are 32 bits wide. The HTTP edge has a limit of its own, far below.
     package static let lengthLimit = 1 << 30
