@@ -32,7 +32,6 @@ extension RaftCore {
         self.role = .candidate(granted: [self.configuration.nodeID])
         self.setElectionDeadline(
             in: self.isLeaderGone ? self.configuration.lostLeaderRetry : self.configuration.electionTimeout)
-        guard !self.electorate.isAlone else { return self.becomeLeader() }
         // The request says that this node voted for itself: it leaves when that is on disk.
         let request = self.voteRequest(term: self.currentTerm, isTransfer: isTransfer)
         for position in self.electorate.votingPositions {
@@ -78,6 +77,15 @@ extension RaftCore {
                 progress: self.peers.map { _ in Progress(nextIndex: first, now: self.now) }, firstIndex: first,
                 heartbeatDeadline: self.now,
                 quorumDeadline: self.now.advanced(byNanoseconds: self.configuration.electionTimeout.upperBound)))
+    /// Who needs no other's vote has won when its own is on disk: its learners would else see two leaders of one term, if it
+    /// lost the term with its memory.
+    mutating func countOwnVote() {
+        guard case .candidate(let granted) = self.role, self.isHardStateDurable, self.isElected(by: granted) else {
+            return
+        }
+        self.becomeLeader()
+    }
+
         self.isLeaderGone = false
         // An entry of its own lets it commit what it found (Raft paper, sections 5.4.2 and 8).
         self.log.append(Entry(index: first, term: self.currentTerm, kind: .leaderStart, payload: []))

@@ -440,6 +440,7 @@ import Testing
     private static let joint = Membership.test(["n1", "n2", "n4"], outgoing: ["n1", "n2", "n3"])
 
     @Test("A membership counts when its entry is in the log, before it is on disk or committed") func countsAtOnce() {
+        fixture.save()
         var fixture = Fixture(currentTerm: 1, terms: [1])
         let effects = fixture.step(
             .received(AppendEntries.test(term: 1, after: 1, of: 1, [.test(2, term: 1, Self.joint)]), from: "n2"))
