@@ -12,9 +12,16 @@ extension RaftCore {
 
     // MARK: Standing for election
 
+    /// Also without a vote by its latest membership, as long as that isn't known to be committed: this node may be the only one
+    /// that has it, and then nobody else can be elected (Ongaro's thesis, section 4.2.2). Its own vote doesn't count then.
+    var mayStand: Bool {
+        !self.isDiskFull && self.installing == nil
+            && self.memberships.isVoter(self.configuration.nodeID, from: self.commitIndex)
+    }
+
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.
     mutating func startPreVote() {
-        guard !self.isDiskFull, self.installing == nil, self.electorate.isVoter else {
+        guard self.mayStand else {
             self.role = .follower(leaderID: nil)
             return self.resetElectionDeadline()
         }
@@ -70,13 +77,6 @@ extension RaftCore {
         if self.isElected(by: granted) { self.becomeLeader() }
     }
 
-    private mutating func becomeLeader() {
-        let first = self.log.lastIndex.next()
-        self.role = .leader(
-            LeaderState(
-                progress: self.peers.map { _ in Progress(nextIndex: first, now: self.now) }, firstIndex: first,
-                heartbeatDeadline: self.now,
-                quorumDeadline: self.now.advanced(byNanoseconds: self.configuration.electionTimeout.upperBound)))
     /// Who needs no other's vote has won when its own is on disk: its learners would else see two leaders of one term, if it
     /// lost the term with its memory.
     mutating func countOwnVote() {
@@ -86,6 +86,13 @@ extension RaftCore {
         self.becomeLeader()
     }
 
+    private mutating func becomeLeader() {
+        let first = self.log.lastIndex.next()
+        self.role = .leader(
+            LeaderState(
+                progress: self.peers.map { _ in Progress(nextIndex: first, now: self.now) }, firstIndex: first,
+                heartbeatDeadline: self.now,
+                quorumDeadline: self.now.advanced(byNanoseconds: self.configuration.electionTimeout.upperBound)))
         self.isLeaderGone = false
         // An entry of its own lets it commit what it found (Raft paper, sections 5.4.2 and 8).
         self.log.append(Entry(index: first, term: self.currentTerm, kind: .leaderStart, payload: []))

@@ -45,9 +45,9 @@ extension RaftCore {
     }
 
     mutating func handle(_ request: TimeoutNow, from leader: NodeID) {
-        guard request.term == self.currentTerm, case .follower(leaderID: leader) = self.role, self.electorate.isVoter,
-            !self.isDiskFull, self.installing == nil
-        else { return }
+        guard request.term == self.currentTerm, case .follower(leaderID: leader) = self.role, self.mayStand else {
+            return
+        }
         self.startElection(isTransfer: true)
     }
 }
