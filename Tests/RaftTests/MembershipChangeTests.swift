@@ -404,6 +404,7 @@ import Testing
     @Test("A new leader ends the joint phase that it finds, once it has committed an entry of its own (section 6)")
     func inheritedJointPhase() {
         var fixture = Fixture(currentTerm: 1, terms: [1], more: [.test(2, term: 1, Self.joint)], applied: 2)
+        #expect(!fixture.core.isMembershipSettled)
         fixture.elect(by: ["n2"])
         #expect(fixture.core.membership == Self.joint)
         #expect(fixture.core.lastIndex == 3)
