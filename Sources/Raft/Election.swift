@@ -12,9 +12,16 @@ extension RaftCore {
 
     // MARK: Standing for election
 
+    /// Also without a vote by its latest membership, as long as that isn't known to be committed: this node may be the only one
+    /// that has it, and then nobody else can be elected (Ongaro's thesis, section 4.2.2). Its own vote doesn't count then.
+    var mayStand: Bool {
+        !self.isDiskFull && self.installing == nil && !self.lacksState
+            && self.memberships.isVoter(self.configuration.nodeID, from: self.commitIndex)
+    }
+
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.
     mutating func startPreVote() {
-        guard !self.isDiskFull, self.installing == nil, !self.lacksState, self.electorate.isVoter else {
+        guard self.mayStand else {
             self.role = .follower(leaderID: nil)
             return self.resetElectionDeadline()
         }
@@ -32,7 +39,6 @@ extension RaftCore {
         self.role = .candidate(granted: [self.configuration.nodeID])
         self.setElectionDeadline(
             in: self.isLeaderGone ? self.configuration.lostLeaderRetry : self.configuration.electionTimeout)
-        guard !self.electorate.isAlone else { return self.becomeLeader() }
         // The request says that this node voted for itself: it leaves when that is on disk.
         let request = self.voteRequest(term: self.currentTerm, isTransfer: isTransfer)
         for position in self.electorate.votingPositions {
@@ -69,6 +75,15 @@ extension RaftCore {
         granted.insert(voter)
         self.role = .candidate(granted: granted)
         if self.isElected(by: granted) { self.becomeLeader() }
+    }
+
+    /// Who needs no other's vote has won when its own is on disk: its learners would else see two leaders of one term, if it
+    /// lost the term with its memory.
+    mutating func countOwnVote() {
+        guard case .candidate(let granted) = self.role, self.isHardStateDurable, self.isElected(by: granted) else {
+            return
+        }
+        self.becomeLeader()
     }
 
     private mutating func becomeLeader() {

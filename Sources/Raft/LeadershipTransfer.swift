@@ -48,9 +48,9 @@ extension RaftCore {
     }
 
     mutating func handle(_ request: TimeoutNow, from leader: NodeID) {
-        guard request.term == self.currentTerm, case .follower(leaderID: leader) = self.role, self.electorate.isVoter,
-            !self.isDiskFull, self.installing == nil, !self.lacksState
-        else { return }
+        guard request.term == self.currentTerm, case .follower(leaderID: leader) = self.role, self.mayStand else {
+            return
+        }
         self.startElection(isTransfer: true)
     }
 }

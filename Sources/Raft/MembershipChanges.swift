@@ -17,7 +17,8 @@ extension RaftCore {
         guard case .leader(let leader) = self.role, leader.isEstablished, leader.transfer == nil else {
             throw .notLeader(leaderID: self.leaderID == self.configuration.nodeID ? nil : self.leaderID)
         }
-        // Going back may overtake the joint entry itself: both majorities must take it all the same.
+        // Going back may overtake the joint entry, which only this leader can have appended then: an inherited one is left
+        // in the turn that commits it. Whoever is elected meanwhile has a majority of the old voters behind it.
         guard change == .goBack || self.memberships.latestIndex <= self.commitIndex else { throw .changeUnderWay }
         let membership = try self.membership.beginning(change)
         guard case .change(let promote, _) = change else { return membership }

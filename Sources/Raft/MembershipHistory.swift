@@ -21,6 +21,13 @@ struct MembershipHistory: Hashable, Sendable {
         self.changes.last { $0.index <= index }?.membership ?? self.base
     }
 
+    /// Whether a node has a vote in what counts at an index, or in anything later. While those aren't committed, any of them
+    /// may turn out to count.
+    func isVoter(_ nodeID: NodeID, from index: LogIndex) -> Bool {
+        self.membership(at: index).isVoter(nodeID)
+            || self.changes.contains { $0.index > index && $0.membership.isVoter(nodeID) }
+    }
+
     mutating func append(_ membership: Membership, at index: LogIndex) {
         self.changes.append((index, membership))
     }

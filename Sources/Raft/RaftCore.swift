@@ -235,6 +235,7 @@ package struct RaftCore: Sendable {
             self.batchesUnderWay.removeFirst()
             self.durableIndex = max(self.durableIndex, batch.durableThrough)
         }
+        self.countOwnVote()
         self.advanceCommitIndex()
     }
 

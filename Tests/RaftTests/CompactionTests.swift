@@ -42,6 +42,14 @@ import Testing
         #expect(fixture.core.base == .test(5, term: 1))
     }
 
+    @Test("What is on disk once stays there, though an older word of it comes late") func lateWord() {
+        var fixture = Self.fixture()
+        fixture.stepAndSave(.compact(through: 10), .compact(through: 2))
+        fixture.stepAndSave(Self.heartbeat(after: 10, commit: 10))
+        fixture.stepAndSave()
+        #expect(fixture.core.base == .test(5, term: 1))
+    }
+
     @Test("Nothing goes that isn't applied, whatever is said to be on disk (faults 34)") func appliedFirst() {
         var fixture = Self.fixture()
         fixture.stepAndSave(Self.heartbeat(after: 10, commit: 2))

@@ -79,6 +79,22 @@ import Testing
         #expect(fixture.core.summary == RoleSummary(role: .follower, term: 1, leaderID: nil))
     }
 
+    @Test(
+        "A lone voter leads once its term and vote are on disk, or its learners might see two leaders of one term",
+        arguments: [[], ["n2"]] as [[NodeID]])
+    func loneVoter(learners: [NodeID]) {
+        var fixture = Fixture(currentTerm: 3, membership: .test(["n1"], learners: learners), terms: [3])
+        fixture.advance(milliseconds: 300)
+        let stands = fixture.step()
+        #expect(stands.batches.map(\.hardState) == [HardState(currentTerm: 4, votedFor: "n1")])
+        #expect(stands.messages().isEmpty)
+        #expect(fixture.core.summary.role == .candidate)
+        #expect(fixture.step(.propose(ProposalID(rawValue: 1), payloads: [[1]])).messages().isEmpty)
+        let leads = fixture.save()
+        #expect(fixture.core.summary == RoleSummary(role: .leader, term: 4, leaderID: "n1"))
+        #expect(leads.appends(to: "n2").map(\.prevLogIndex) == learners.map { _ in 1 })
+    }
+
     // MARK: The voter
 
     @Test("A request of an earlier term gets no vote (figure 2, RequestVote, step 1)") func earlierTerm() {

@@ -62,6 +62,7 @@ import Testing
     @Test("Nobody takes over from a leader that is alone, or from one that doesn't lead") func nobody() {
         var alone = Fixture(size: 1)
         alone.elapse()
+        alone.save()
         #expect(alone.stepAndSave(.transferLeadership(to: nil)).isEmpty)
         #expect(alone.propose().contains(.proposalAppended(ProposalID(rawValue: 1), first: 2, term: 1)))
         var follower = Fixture()

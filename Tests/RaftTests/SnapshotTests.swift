@@ -86,6 +86,7 @@ import Testing
             if case .installSnapshot(let request) = message { request.readRound } else { nil }
         }
         #expect(rounds == [1])
+        #expect(fixture.stepAndSave().offers(to: "n3").isEmpty)
         let reply = AppendEntriesReply(term: 2, outcome: .installing, readRound: 1)
         let effects = fixture.stepAndSave(.received(.appendEntriesReply(reply), from: "n3"))
         #expect(effects.readsReady == [ReadID(rawValue: 1)])
@@ -152,6 +153,13 @@ import Testing
             #expect(later.offers(to: "n3").isEmpty)
             #expect((effects + later).count { $0 == .takeSnapshot } == 1)
         }
+    }
+
+    @Test("Nor does it take the place of one that is good") func badBehindGood() {
+        var fixture = Self.leaderWithLaggard()
+        fixture.stepAndSave(.snapshotTaken(.test(11, term: 2)))
+        fixture.stepAndSave(.snapshotTaken(.test(10, term: 2)))
+        #expect(fixture.elapse().offers(to: "n3") == [.test(11, term: 2)])
     }
 
     @Test("One at the base is good: the log goes on behind it") func atTheBase() {
@@ -609,6 +617,7 @@ import Testing
         #expect(effects.memberships == [four])
         #expect(effects.batches.map(\.base?.membership) == [four])
         #expect(fixture.core.isMembershipSettled)
+        #expect(fixture.elapse().messages(to: "n4").count == 1)
     }
 
     @Test("What counts at the new base is the same on disk and in memory, also when the log stays (faults 33)")
