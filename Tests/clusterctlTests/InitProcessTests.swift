@@ -99,7 +99,7 @@ struct InitProcessTests {
         let program = try cluster.folder.program(
             "bin/verdictd", "#!/bin/sh\nmkfifo $0.pipe\nread line < $0.pipe\n")
         let result = try await Program.clusterctl(
-            ["start", "--config", cluster.path, "--timeout", "300ms"], environment: ["VERDICT_VERDICTD": program])
+            ["start", "--config", cluster.path, "--timeout", "5s"], environment: ["VERDICT_VERDICTD": program])
         let pid = result.output.split(separator: " ").last.flatMap { Int32($0.prefix { $0.isNumber }) }
         kill(try #require(pid), SIGKILL)
         #expect(result.code == 69, "\(result.output)")
