@@ -5,7 +5,7 @@ extension ClusterConfiguration {
     ///
     /// - Parameters:
     ///   - bytes: the content of the file.
-    ///   - file: the file's name, for messages.
+    ///   - file: what messages call the file: its path as it was given.
     ///   - folder: the file's folder, which its paths are relative to.
     ///   - environment: variables of the form `VERDICT_SECTION_KEY`; others are left alone.
     ///   - flags: what stood behind `--set`, each `section.key=value`.

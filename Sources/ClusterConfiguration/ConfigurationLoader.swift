@@ -20,7 +20,7 @@ extension ClusterConfiguration {
         case .failure(let problem): throw ConfigurationProblems([problem])
         }
         return try Self.parse(
-            bytes, file: FilePath.name(of: path), folder: Self.absolute(FilePath.folder(of: path)),
+            bytes, file: path, folder: Self.absolute(FilePath.folder(of: path)),
             environment: environment, flags: flags)
     }
 

@@ -69,4 +69,15 @@ struct ShippedFileTests {
         }
         #expect("\(problems)" == "\(missing): there is no such file")
     }
+
+    @Test("A problem names the file by the path that was given")
+    func place() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data("[timing]\nheartbeat = 1h\n".utf8).write(to: file)
+        let problems = try #require(throws: ConfigurationProblems.self) {
+            try ClusterConfiguration.load(path: file.path, environment: [:])
+        }
+        #expect("\(problems)".hasPrefix("\(file.path):2: heartbeat = 1h: must be from"), "\(problems)")
+    }
 }

@@ -168,6 +168,101 @@ import Testing
         }
     }
 
+    /// A server on whose connections nothing ends by idling, so that what is closed is closed for its own reason.
+    private static func withoutIdling(_ body: (APIServer) async throws -> Void) async throws {
+        var limits = APILimits()
+        limits.idleTimeout = .seconds(3600)
+        try await APIServer.run(limits: limits, body)
+    }
+
+    @Test(
+        "A connection ends with its answer when HTTP/1.0 doesn't ask to keep it, and when the client says so",
+        arguments: [
+            "HTTP/1.0\r\n", "HTTP/1.0\r\nHost: test\r\n", "HTTP/1.0\r\nConnection: close\r\n",
+            "HTTP/1.1\r\nHost: test\r\nConnection: Close\r\n",
+            "HTTP/1.1\r\nHost: test\r\nConnection: close\r\n",
+        ])
+    func closing(head: String) async throws {
+        try await Self.withoutIdling { server in
+            try await RawConnection.open(port: server.port) { connection in
+                try await connection.send("GET /v1/cluster \(head)\r\n")
+                let answer = try await connection.answer()
+                #expect(answer.status == 200 && !answer.body.isEmpty)
+                #expect(answer.headers["connection"] == "close")
+                await connection.closed()
+            }
+            let body = Example.saga()
+            try await RawConnection.open(port: server.port) { connection in
+                try await connection.send(
+                    "POST /v1/transactions \(head)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                #expect(try await connection.answer().status == 201)
+                await connection.closed()
+            }
+        }
+    }
+
+    @Test("A connection of HTTP/1.0 stays when that is asked for, and the answer says so; there is no 100")
+    func keptAlive() async throws {
+        try await Self.withoutIdling { server in
+            try await RawConnection.open(port: server.port) { connection in
+                let body = Example.saga()
+                for _ in 0..<3 {
+                    try await connection.send(
+                        """
+                        POST /v1/transactions HTTP/1.0\r\nConnection: Keep-Alive\r\nExpect: 100-continue\r\n\
+                        Content-Length: \(body.utf8.count)\r\n\r\n\(body)
+                        """)
+                    let answer = try await connection.answer()
+                    #expect(answer.status == 201)
+                    #expect(answer.headers["connection"] == "keep-alive")
+                }
+                try await connection.send(RawConnection.request("GET", "/healthz", nil))
+                let newer = try await connection.answer()
+                #expect(newer.status == 200 && newer.headers["connection"] == nil)
+            }
+        }
+    }
+
+    @Test(
+        "A request of HTTP/1.1 without a Host, and any with two, is a 400 and the connection's last",
+        arguments: [
+            "HTTP/1.1\r\n", "HTTP/1.1\r\nHost: test\r\nhost: test\r\n", "HTTP/1.1\r\nHost: a\r\nX: y\r\nHost: b\r\n",
+            "HTTP/1.0\r\nHost: a\r\nHost: b\r\n",
+        ])
+    func hosts(head: String) async throws {
+        try await Self.withoutIdling { server in
+            let body = Example.saga()
+            let request = "POST /v1/transactions \(head)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            try await RawConnection.open(port: server.port) { connection in
+                try await connection.send(request)
+                let answer = try await connection.answer()
+                #expect(answer.status == 400)
+                #expect(answer.code == "invalid-request")
+                #expect(try answer.json["detail"]?.text?.contains("Host") == true)
+                await connection.closed()
+            }
+            // Behind a good request it is refused as well, once that one has its answer.
+            try await RawConnection.open(port: server.port) { connection in
+                try await connection.send(
+                    RawConnection.request("GET", "/v1/cluster", nil) + Array((request + request).utf8))
+                #expect(try await connection.answer().status == 200)
+                #expect(try await connection.answer().status == 400)
+                await connection.closed()
+            }
+            #expect(server.coordinator.seen.commands.isEmpty)
+        }
+    }
+
+    @Test("A body without a Content-Type is taken for JSON")
+    func withoutMediaType() async throws {
+        try await APIServer.run { server in
+            let saga = try await server.post("/v1/transactions", Example.saga())
+            #expect(saga.status == 201)
+            let other = try await server.post("/v1/transactions", "<saga/>")
+            #expect(other.code == "malformed-json")
+        }
+    }
+
     @Test("Requests that come in one piece are answered in their order")
     func pipelining() async throws {
         try await APIServer.run { server in

@@ -99,7 +99,7 @@ struct InitProcessTests {
         let program = try cluster.folder.program(
             "bin/verdictd", "#!/bin/sh\nmkfifo $0.pipe\nread line < $0.pipe\n")
         let result = try await Program.clusterctl(
-            ["start", "--config", cluster.path, "--timeout", "300ms"], environment: ["VERDICT_VERDICTD": program])
+            ["start", "--config", cluster.path, "--timeout", "5s"], environment: ["VERDICT_VERDICTD": program])
         let pid = result.output.split(separator: " ").last.flatMap { Int32($0.prefix { $0.isNumber }) }
         kill(try #require(pid), SIGKILL)
         #expect(result.code == 69, "\(result.output)")
@@ -208,7 +208,7 @@ struct InitProcessTests {
         let path = try folder.write("cluster.conf", "[timing]\nheartbeet = 1ms\n")
         let wrong = try await Program.clusterctl(["status", "--config", path, "--json"])
         #expect(wrong.code == 64)
-        #expect(wrong.errors.contains("cluster.conf:2: heartbeet = 1ms"))
+        #expect(wrong.errors.hasPrefix("clusterctl: \(path):2: heartbeet = 1ms"), "\(wrong.errors)")
         #expect(try wrong.json("error")?.contains("heartbeet") == true)
     }
 

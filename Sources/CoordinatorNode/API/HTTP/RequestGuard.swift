@@ -39,7 +39,10 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         // The first byte of a request is seen before the decoder only.
         let watch = ByteWatch { [weak self] in self?.bytesArrived(context: context) }
         do {
-            try context.pipeline.syncOperations.addHandler(watch, position: .first)
+            let pipeline = context.pipeline.syncOperations
+            try pipeline.addHandler(watch, position: .first)
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(RequestHeadRules(), position: .before(codec))
         } catch {
             context.fireErrorCaught(error)
         }
@@ -92,8 +95,13 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // What still comes behind the request that ends the connection is no news.
         guard !self.isClosing else { return }
-        guard self.unanswered == 0 else { return context.fireErrorCaught(error) }
+        guard self.unanswered == 0 else {
+            // The server gives the answers that are owed, and behind them its own to what can't be read.
+            return context.fireErrorCaught(error is RequestHeadRules.Violation ? HTTPParserError.unknown : error)
+        }
         switch error {
+        case let violation as RequestHeadRules.Violation:
+            self.close(with: Problem(.invalidRequest, violation.detail), context: context)
         case HTTPParserError.headerOverflow:
             self.close(
                 with: Problem(.headersTooLarge, "The request's line or headers are too large."), context: context)
