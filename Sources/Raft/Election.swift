@@ -36,6 +36,9 @@ extension RaftCore {
     /// - Parameter isTransfer: the leader of the term before asked for it, so that no voter need protect it.
     mutating func startElection(isTransfer: Bool) {
         self.setHardState(HardState(currentTerm: self.currentTerm.next(), votedFor: self.configuration.nodeID))
+        #if PlantedBugs
+            if self.isPlanted(.candidacyNotSaved) { self.isHardStateDirty = false }
+        #endif
         self.role = .candidate(granted: [self.configuration.nodeID])
         self.setElectionDeadline(
             in: self.isLeaderGone ? self.configuration.lostLeaderRetry : self.configuration.electionTimeout)
@@ -151,6 +154,11 @@ extension RaftCore {
             self.setHardState(HardState(currentTerm: term, votedFor: nil))
             self.isLeaderGone = false
         }
+        #if PlantedBugs
+            if self.isPlanted(.heartbeatClearsVote), leaderID != nil {
+                self.setHardState(HardState(currentTerm: self.currentTerm, votedFor: nil))
+            }
+        #endif
         self.role = .follower(leaderID: leaderID)
         if leaderID != nil { self.leaderContact = self.now }
         self.resetElectionDeadline()

@@ -42,5 +42,15 @@ package struct RaftConfiguration: Hashable, Sendable {
         case voteBeforeDurable = "vote-before-durable"
         /// 20: a follower acknowledges entries before they are durable.
         case acknowledgeBeforeDurable = "ack-before-durable"
+        /// 3: the term is raised at a candidacy and not saved.
+        case candidacyNotSaved = "candidacy-not-saved"
+        /// 5: a heartbeat of the same term clears the vote.
+        case heartbeatClearsVote = "heartbeat-clears-vote"
+        /// 18: a leader reads without asking whether it still leads.
+        case readsWithoutRound = "reads-without-round"
+        /// 22: every AppendEntries cuts off what stands behind its entries.
+        case appendAlwaysTruncates = "append-always-truncates"
+        /// 30: the log lets go of entries that the applied state on the disk doesn't hold yet.
+        case compactsAhead = "compacts-ahead"
     }
 #endif

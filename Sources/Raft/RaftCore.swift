@@ -299,10 +299,12 @@ package struct RaftCore: Sendable {
     }
 
     #if PlantedBugs
+        func isPlanted(_ bug: PlantedBug) -> Bool { self.configuration.plantedBugs.contains(bug) }
+
         private func isPlanted(for message: Message) -> Bool {
             switch message {
-            case .requestVoteReply, .requestVote: self.configuration.plantedBugs.contains(.voteBeforeDurable)
-            case .appendEntriesReply: self.configuration.plantedBugs.contains(.acknowledgeBeforeDurable)
+            case .requestVoteReply, .requestVote: self.isPlanted(.voteBeforeDurable)
+            case .appendEntriesReply: self.isPlanted(.acknowledgeBeforeDurable)
             case .preVote, .preVoteReply, .appendEntries, .installSnapshot, .timeoutNow: false
             }
         }

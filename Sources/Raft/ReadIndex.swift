@@ -63,6 +63,12 @@ extension RaftCore {
     /// round at once.
     mutating func finishReadRound() -> [RaftEffect] {
         guard case .leader(var leader) = self.role else { return [] }
+        #if PlantedBugs
+            if self.isPlanted(.readsWithoutRound), let round = leader.reads.finishRound() {
+                self.role = .leader(leader)
+                return round.reads.map { .readReady($0, index: round.index) }
+            }
+        #endif
         let isEchoed = self.electorate.hasMajority(own: true) { position in
             leader.progress[position].echoedRound == leader.reads.current
         }

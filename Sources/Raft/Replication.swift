@@ -250,6 +250,11 @@ extension RaftCore {
             }
         }
         let matchIndex = request.prevLogIndex.advanced(by: request.entries.count)
+        #if PlantedBugs
+            if self.isPlanted(.appendAlwaysTruncates), matchIndex >= self.commitIndex, matchIndex < self.log.lastIndex {
+                self.truncate(from: matchIndex.next())
+            }
+        #endif
         self.commitIndex = max(self.commitIndex, min(request.leaderCommit, matchIndex))
         return .success(matchIndex: matchIndex)
     }

@@ -22,7 +22,7 @@ extension RaftCore {
     mutating func compactLog() {
         let retained = self.configuration.retainedLogBytes
         guard self.log.bytes > retained + retained / 4, self.installing == nil else { return }
-        let limit = min(self.stateDurableIndex, self.appliedIndex, self.durableIndex, self.neededThrough)
+        let limit = min(self.compactionLimit, self.appliedIndex, self.durableIndex, self.neededThrough)
         let index = self.log.compactionIndex(keeping: retained, through: limit, step: Self.compactionStep)
         guard index > self.log.base.index else { return }
         self.log.compact(through: index)
@@ -30,6 +30,14 @@ extension RaftCore {
         self.changedBase = LogBase(
             position: self.log.base, membership: self.memberships.base,
             keepsEntries: self.changedBase?.keepsEntries ?? true)
+    }
+
+    /// What the applied state on this node's disk holds.
+    private var compactionLimit: LogIndex {
+        #if PlantedBugs
+            if self.isPlanted(.compactsAhead) { return self.appliedIndex }
+        #endif
+        return self.stateDurableIndex
     }
 
     /// A leader keeps what followers that answer still need, but not without end.

@@ -89,7 +89,7 @@ final class SimulatedNode {
         self.state = StateMachine(clients: clients)
         self.stored = StoredState(clients: clients)
         self.syncedState = self.stored
-        self.storage = StorageID(rawValue: UInt64(number) + 1)
+        self.storage = Self.firstStorage(number)
         self.clockOffset = clockOffset
         self.clockDrift = clockDrift
     }
@@ -102,6 +102,9 @@ final class SimulatedNode {
     }
 
     var isProcessAlive: Bool { self.condition == .running || self.condition == .paused }
+
+    /// The first life of a node's disk.
+    static func firstStorage(_ number: Int) -> StorageID { StorageID(rawValue: UInt64(number) + 1) }
 
     /// An empty disk, on which a node begins that joins a group with these members.
     func loseDisk(clients: Int, membership: Membership, storage: StorageID) {

@@ -129,8 +129,7 @@ extension World {
     /// Harms a row of a disk, and mostly lets the node die soon, since only a start reads the disk. Never harms a
     /// majority: the world would stand still until it heals.
     private func harmDisk() {
-        let harmed = self.nodes.filter(\.isHarmed).count
-        guard harmed < (self.voterCount - 1) / 2, let node = self.victim(), !node.disk.isHarmed else { return }
+        guard self.toleratesHarm(of: 1), let node = self.victim(), !node.disk.isHarmed else { return }
         self.counts[.bitFlip] += 1
         let kinds = ModelledDisk.Damage.allCases
         if let damage = self.faultRandom.below(4) == 0 ? nil : kinds[self.faultRandom.below(kinds.count)] {

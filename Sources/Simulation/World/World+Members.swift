@@ -56,10 +56,20 @@ extension World {
         try self.give(.changeMembership(ProposalID(rawValue: leader.nextRequest), change), to: leader)
     }
 
+    /// Whether a majority of the voters is whole though so many more come to harm, or leave: a node that lacks its state or
+    /// its disk is as good as gone until it has it again.
+    func toleratesHarm(of more: Int, leaving: Int = 0) -> Bool {
+        let sizes = self.nodes.compactMap { $0.core?.membership }.flatMap { membership in
+            membership.isJoint ? [membership.voters.count, membership.outgoing.count] : [membership.voters.count]
+        }
+        let voters = min(sizes.min() ?? self.voterCount, self.voterCount) - leaving
+        return self.nodes.filter(\.isHarmed).count + more <= (voters - 1) / 2
+    }
+
     /// A voter that may leave: at least three stay, so that faults can go on. One whose disk is lost comes first.
     private func dispensable(_ membership: Membership) -> NodeID? {
         if let lost = self.nodes.first(where: { $0.isLost && membership.member($0.id) != nil }) { return lost.id }
-        guard membership.voters.count > 3 else { return nil }
+        guard membership.voters.count > 3, self.toleratesHarm(of: 0, leaving: 1) else { return nil }
         return membership.voters[self.memberRandom.below(membership.voters.count)].nodeID
     }
 

@@ -46,8 +46,16 @@ extension World {
         _ message: Message, from sender: Int, _ storage: StorageID, to node: SimulatedNode
     ) throws(Violation) {
         guard node.isProcessAlive, self.nodes[sender].storage == storage else { return }
+        guard !message.isReply || self.counts(storage, of: sender, at: node) else { return }
         self.record(.received(message, from: sender), node)
         try self.give(.received(message, from: self.ids[sender]), to: node)
+    }
+
+    /// Votes and acknowledgements count only for the life of a disk that the receiver knows of; one that its log doesn't name
+    /// is the first (Docs/architecture.md, "The log in SQLite"). Whoever joined again on an empty disk has promised nothing.
+    private func counts(_ storage: StorageID, of sender: Int, at node: SimulatedNode) -> Bool {
+        guard let member = node.core?.membership.member(self.ids[sender]) else { return true }
+        return storage == (member.storageID == .unknown ? SimulatedNode.firstStorage(sender) : member.storageID)
     }
 
     func tell(_ news: Connections.News, of peer: Int, to node: SimulatedNode, epoch: UInt32) throws(Violation) {
@@ -103,6 +111,16 @@ extension World {
             self.queue.add(
                 .news(news, of: peer.number, to: node.number, epoch: epoch),
                 at: self.now + self.faultRandom.within(delay))
+        }
+    }
+}
+
+extension Message {
+    /// What may promise something about the sender's disk.
+    fileprivate var isReply: Bool {
+        switch self {
+        case .preVoteReply, .requestVoteReply, .appendEntriesReply: true
+        case .preVote, .requestVote, .appendEntries, .installSnapshot, .timeoutNow: false
         }
     }
 }
