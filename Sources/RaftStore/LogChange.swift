@@ -34,8 +34,8 @@ struct LogChange: Hashable, Sendable {
                     self.entries = []
                     (end, durableEnd) = (position, position)
                 }
-                // After a base that keeps nothing the next may wait for its turn: the rows in between aren't written yet.
-                if self.base?.keepsEntries ?? true { self.base = newBase }
+                // A prefix that goes behind a base that keeps nothing may wait for its turn: its rows aren't written yet.
+                if !newBase.keepsEntries || self.base?.keepsEntries ?? true { self.base = newBase }
                 base = position
             }
             if let from = batch.truncateFrom {

@@ -20,6 +20,8 @@ struct DrillArguments {
     var reserveBytes = 64 << 10
     /// WAL bytes at which the writer checkpoints; small, so that a short scenario has many.
     var walBound = 40 << 10
+    /// The log only grows: no prefix goes, and no snapshot comes. Else freed pages would give a full disk's log room.
+    var onlyGrows = false
     /// The highest sequence that was acknowledged, and the highest one that was handed to the writer.
     var acknowledged: UInt64 = 0
     var sent: UInt64 = 0
@@ -27,10 +29,10 @@ struct DrillArguments {
     var isInitialised = true
 
     static let usage = """
-        storedrill scenario --folder PATH [--seed N] [--batches N] [--reserve BYTES] [--wal-bound BYTES]
+        storedrill scenario --folder PATH [--seed N] [--batches N] [--reserve BYTES] [--wal-bound BYTES] [--grows yes]
           makes PATH a node's folder if there is none, writes batches, and prints one line for each thing that happens:
           initialised | found K | sent K | acked K | full yes|no | fatal WHY | done
-        storedrill verify --folder PATH [--seed N] [--batches N] --acked K --sent K [--initialised yes|no]
+        storedrill verify --folder PATH [--seed N] [--batches N] [--grows yes] --acked K --sent K [--initialised yes|no]
           checks that the log is the one after batch J, where acked <= J <= sent, and that it goes on from there
         Exit codes: 0 all is well, 64 wrong usage, 65 something acknowledged is lost or changed, 74 the disk failed.
         """
@@ -50,6 +52,7 @@ struct DrillArguments {
             case "--batches": self.batches = try Self.number(option, value)
             case "--reserve": self.reserveBytes = Int(try Self.number(option, value))
             case "--wal-bound": self.walBound = Int(try Self.number(option, value))
+            case "--grows": self.onlyGrows = value == "yes"
             case "--acked": self.acknowledged = try Self.number(option, value)
             case "--sent": self.sent = try Self.number(option, value)
             case "--initialised": self.isInitialised = value != "no"

@@ -9,7 +9,12 @@ struct DrillScript {
     private var sequence: UInt64 = 0
     private var model = DrillModel()
 
-    init(seed: UInt64) { self.random = Numbers(state: seed) }
+    private let onlyGrows: Bool
+
+    init(_ arguments: DrillArguments) {
+        self.random = Numbers(state: arguments.seed)
+        self.onlyGrows = arguments.onlyGrows
+    }
 
     /// The log after the batches made so far.
     var state: DrillModel { self.model }
@@ -34,10 +39,10 @@ struct DrillScript {
             count = self.random.next(below: 3)
         case 3 where hardState.votedFor == nil && hardState.currentTerm > .zero:
             hardState.votedFor = self.voter()
-        case 4 where held > 3, 5 where held > 3:
+        case 4 where held > 3 && !self.onlyGrows, 5 where held > 3 && !self.onlyGrows:
             let entry = self.model.entries[self.random.next(below: held - 1)]
             base = self.base(LogPosition(index: entry.index, term: entry.term), keepsEntries: true)
-        case 6 where hardState.currentTerm > .zero && self.random.next(below: 3) == 0:
+        case 6 where !self.onlyGrows && hardState.currentTerm > .zero && self.random.next(below: 3) == 0:
             last = last.advanced(by: 1 + self.random.next(below: 5))
             base = self.base(LogPosition(index: last, term: hardState.currentTerm), keepsEntries: false)
             count = self.random.next(below: 3)

@@ -38,7 +38,7 @@ struct Scenario {
     private func write(through last: UInt64, isClosed: Bool) throws(StoreError) {
         let log = try SQLiteLog(
             folder: self.arguments.folder, nodeID: NodeID(rawValue: "n1"), reserveBytes: self.arguments.reserveBytes)
-        var script = DrillScript(seed: self.arguments.seed)
+        var script = DrillScript(self.arguments)
         let recovered = log.takeRecovered()
         var sequence: UInt64 = 0
         while !script.state.isSame(as: recovered) {

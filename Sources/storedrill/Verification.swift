@@ -27,7 +27,7 @@ struct Verification {
 
     /// The place of the script that a log is at: not before the last acknowledgement, not behind the last batch sent.
     private func find(_ log: RecoveredLog) throws(Failure) -> (UInt64, DrillScript) {
-        var script = DrillScript(seed: self.arguments.seed)
+        var script = DrillScript(self.arguments)
         var sequence: UInt64 = 0
         while sequence < self.arguments.acknowledged { sequence = script.next().sequence }
         let expected = script.state

@@ -41,7 +41,8 @@ def fill_once(binary, seed):
     """Returns (batches acknowledged while the disk was full, what is wrong or None)."""
     chance = random.Random(seed)
     start = chance.randrange(5, 200)
-    more = ["--reserve", str(RESERVE), "--wal-bound", str(1 << 20)]
+    # A log that only grows: what a prefix lets go of would be room.
+    more = ["--reserve", str(RESERVE), "--grows", "yes", "--wal-bound", str(1 << 20)]
     with loopdisk.LoopDisk(24) as disk:
         folder, filler = os.path.join(disk.path, "node"), os.path.join(disk.path, "filler")
         state = {"full_at": None, "stuck": False}
@@ -88,7 +89,7 @@ def fill_once(binary, seed):
             return through, f"only {through} batches found room in the reserve"
         if report.full[-1]:
             return through, "the log never said that there is room again"
-        return through, drillrun.verify(binary, folder, seed, BATCHES, report, more=more[:2])
+        return through, drillrun.verify(binary, folder, seed, BATCHES, report, more=more[:4])
 
 
 def run(binary, count, seed):

@@ -65,6 +65,41 @@ struct LogBaseTests {
         #expect(recovered.entries == [next])
     }
 
+    @Test("Several bases in one transaction come to the same as one after the other, however they are grouped")
+    func groups() throws {
+        let hardState = HardState(currentTerm: Term(rawValue: 1), votedFor: .n1)
+        func entries(_ range: ClosedRange<UInt64>) -> [Entry] {
+            range.map {
+                Entry(index: LogIndex(rawValue: $0), term: Term(rawValue: 1), kind: .command, payload: [UInt8($0)])
+            }
+        }
+        let batches = [
+            Batch(sequence: 1, hardState: hardState, truncateFrom: nil, entries: entries(1...3)),
+            Self.batch(2, Self.base(2, term: 1, keepsEntries: true), entries(4...4)),
+            Self.batch(3, Self.base(9, term: 1, keepsEntries: false), entries(10...12)),
+            Self.batch(4, Self.base(20, term: 1, keepsEntries: false)),
+            Self.batch(5, Self.base(22, term: 1, keepsEntries: false), entries(23...25)),
+            Self.batch(6, Self.base(24, term: 1, keepsEntries: true)),
+            Batch(
+                sequence: 7, hardState: hardState, truncateFrom: LogIndex(rawValue: 25), entries: entries(25...26)),
+        ]
+        for groups in [[7], [1, 1, 1, 1, 1, 1, 1], [2, 3, 2], [3, 2, 2], [4, 3], [1, 6], [6, 1]] {
+            let fixture = try StoreFixture()
+            let log = try fixture.open()
+            var rest = batches[...]
+            for size in groups {
+                try log.write(Array(rest.prefix(size)))
+                rest = rest.dropFirst(size)
+            }
+            log.abandon()
+            let recovered = try fixture.recovered()
+            #expect(recovered.base.index.rawValue >= 22, "\(groups)")
+            #expect(recovered.entries.filter { $0.index.rawValue > 24 } == entries(25...26), "\(groups)")
+            #expect(recovered.lastIndex == LogIndex(rawValue: 26), "\(groups)")
+            #expect(recovered.membership == Self.membership, "\(groups)")
+        }
+    }
+
     @Test("A base that the log can't have changes nothing")
     func invalid() throws {
         let fixture = try StoreFixture()
