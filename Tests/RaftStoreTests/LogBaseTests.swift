@@ -84,15 +84,7 @@ struct LogBaseTests {
                 sequence: 7, hardState: hardState, truncateFrom: LogIndex(rawValue: 25), entries: entries(25...26)),
         ]
         for groups in [[7], [1, 1, 1, 1, 1, 1, 1], [2, 3, 2], [3, 2, 2], [4, 3], [1, 6], [6, 1]] {
-            let fixture = try StoreFixture()
-            let log = try fixture.open()
-            var rest = batches[...]
-            for size in groups {
-                try log.write(Array(rest.prefix(size)))
-                rest = rest.dropFirst(size)
-            }
-            log.abandon()
-            let recovered = try fixture.recovered()
+            let recovered = try StoreFixture.recovered(batches, groups: groups)
             #expect(recovered.base.index.rawValue >= 22, "\(groups)")
             #expect(recovered.entries.filter { $0.index.rawValue > 24 } == entries(25...26), "\(groups)")
             #expect(recovered.lastIndex == LogIndex(rawValue: 26), "\(groups)")

@@ -79,15 +79,7 @@ import Testing
         batches.append(maker.append([], truncateFrom: 4))
         var results: [RecoveredLog] = []
         for groups in [[6], [1, 1, 1, 1, 1, 1], [2, 2, 2], [1, 5], [4, 2], [3, 3]] {
-            let fixture = try StoreFixture()
-            let log = try fixture.open()
-            var rest = batches[...]
-            for size in groups {
-                try log.write(Array(rest.prefix(size)))
-                rest = rest.dropFirst(size)
-            }
-            log.abandon()
-            results.append(try fixture.recovered())
+            results.append(try StoreFixture.recovered(batches, groups: groups))
         }
         #expect(results[0].entries.map(\.payload.count) == [10, 30, 31])
         #expect(results.allSatisfy { $0 == results[0] })

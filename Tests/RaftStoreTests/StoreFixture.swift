@@ -50,6 +50,19 @@ final class StoreFixture {
         log.abandon()
     }
 
+    /// What a start finds after these batches, of which each group was a transaction of its own.
+    static func recovered(_ batches: [Batch], groups: [Int]) throws -> RecoveredLog {
+        let fixture = try StoreFixture()
+        let log = try fixture.open()
+        var rest = batches[...]
+        for size in groups {
+            try log.write(Array(rest.prefix(size)))
+            rest = rest.dropFirst(size)
+        }
+        log.abandon()
+        return try fixture.recovered()
+    }
+
     /// What a start finds.
     func recovered() throws(StoreError) -> RecoveredLog {
         let log = try self.open()
