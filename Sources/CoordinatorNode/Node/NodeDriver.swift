@@ -252,20 +252,22 @@ final class NodeDriver {
         self.scheduleTurn()
     }
 
-    /// Live transactions that a new leader hands to its executor in one turn: heartbeats go out between them.
-    private static let takenOverAtOnce = 256
+    /// Nanoseconds that a new leader spends in one turn on handing transactions to its executor: heartbeats go out between
+    /// the turns, also on a machine that is slow or busy.
+    private static let takeOverTime: UInt64 = 5_000_000
 
     /// Hands the next transactions that the leader found to the executor.
     private func takeOver() {
         guard self.isExecuting, let executor = self.executor, !self.takenOver.isEmpty else { return }
         let machine = self.applier.machine
-        for gid in self.takenOver.prefix(Self.takenOverAtOnce) {
+        let began = self.clock.monotonic()
+        while let gid = self.takenOver.popFirst() {
             if let transaction = machine.transaction(gid), transaction.decision == nil {
                 executor.deadlineSet(gid, transaction.deadline)
             }
             executor.callsDue(machine.dueCalls(of: gid), of: gid)
+            if self.clock.monotonic().nanoseconds(since: began) > Self.takeOverTime { break }
         }
-        self.takenOver = self.takenOver.dropFirst(Self.takenOverAtOnce)
         if !self.takenOver.isEmpty { self.scheduleTurn() }
     }
 

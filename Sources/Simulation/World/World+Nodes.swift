@@ -135,12 +135,20 @@ extension World {
         try self.answerReads(of: node)
         // A checkpoint waits until the node's own log is on disk that far.
         if node.state.appliedIndex <= core.durableIndex, self.diskRandom.below(16) == 0 {
-            node.stored.checkpoint(&node.state, term: last.term)
+            self.checkpoint(node)
             // A sync of it lets the log go of what it holds.
             guard self.diskRandom.coin() else { return }
             node.syncedState = node.stored
             node.inbox.append(.compact(through: node.stored.appliedIndex))
         }
+    }
+
+    /// Puts the applied state on the disk, if the log there reaches as far.
+    func checkpoint(_ node: SimulatedNode) {
+        guard let core = node.core, node.state.appliedIndex <= core.durableIndex,
+            let last = core.entry(at: node.state.appliedIndex)
+        else { return }
+        node.stored.checkpoint(&node.state, term: last.term)
     }
 
     /// What the client of an entry is told. If another leader's entry stands there, nobody knows what became of its own.

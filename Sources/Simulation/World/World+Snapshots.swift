@@ -48,6 +48,8 @@ extension World {
     }
 
     private func taken(_ node: SimulatedNode) throws(Violation) {
+        // A state that lags isn't left to lag for long, also when there is nothing more to apply.
+        if !self.isFaulty { self.checkpoint(node) }
         let position = node.stored.applied
         // Sometimes there is no room for it; and nothing can be taken of nothing.
         guard position.index > .zero, !node.isDiskFull, !(self.isFaulty && self.diskRandom.below(8) == 0) else {
