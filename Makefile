@@ -77,6 +77,9 @@ disk-drill: core ## kill, EIO, ENOSPC at every durable step of the store, and po
 drill: debug ## real processes: 5 kills and 3 stops of the leader under load
 	scripts/failover-drill --bin $(DEBUG_BIN) --kills 5 --stops 3 $(SLOW_TIMING)
 
+members-drill: debug ## real processes: nodes join, are replaced, restarted and removed under load
+	scripts/members-drill --bin $(DEBUG_BIN) $(SLOW_TIMING)
+
 chaos: debug ## real processes: 4 rounds of 20 s of every fault that this machine allows (most need root)
 	scripts/chaos --bin $(DEBUG_BIN) --rounds 4 --seconds 20 --operations 15000
 	@echo "The same eyes on reads that may be stale: they must see it."
@@ -107,4 +110,4 @@ docs: setup ## the documentation of the client kit
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill chaos bench bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill members-drill chaos bench bench-failover proof soak format docs clean

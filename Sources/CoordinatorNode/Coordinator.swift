@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Raft
 package import Transactions
 
 /// What an API adapter may ask of the cluster. The node implements it; every adapter (native, DTM, Seata) stands on it
@@ -31,6 +32,10 @@ package protocol Coordinator: Sendable {
     /// Lets another voter lead, and returns when it does.
     /// - Parameter target: nil for the one that is best placed.
     func transferLeadership(to target: String?) async throws(CoordinatorError) -> LeadershipAnswer
+
+    /// Who takes part, as the leader says.
+    /// - Parameter change: what to change before; returns once the change is committed. Nil: nothing.
+    func members(_ change: MembershipChange?) async throws(CoordinatorError) -> MembersAnswer
 
     /// This node alone. Never waits for another node or for the disk.
     func nodeStatus() -> NodeStatus

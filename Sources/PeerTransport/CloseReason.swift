@@ -25,6 +25,8 @@ enum CloseReason: Hashable, Sendable {
     case silent
     /// The same peer has connected anew.
     case replaced
+    /// The peer is no member any more, or the member is another one.
+    case noMember
     /// This node closes its connections.
     case closing
 
@@ -32,16 +34,17 @@ enum CloseReason: Hashable, Sendable {
     var isRefusal: Bool {
         switch self {
         case .notFrames, .violation, .handshakeTimeout, .refused, .refusedByPeer, .rejected, .tooManyHandshakes: true
-        case .ended, .failed, .silent, .replaced, .closing: false
+        case .ended, .failed, .silent, .replaced, .noMember, .closing: false
         }
     }
 
     /// The node that a refusal of this node's concerns, as it has named itself.
     var subject: NodeID? {
         switch self {
-        case .refused(.unknownNode(let node)), .refused(.wrongStorage(let node, _, _)): node
+        case .refused(.unknownNode(let node)), .refused(.wrongStorage(let node, _, _)), .refused(.removed(let node, _)):
+            node
         case .refused, .ended, .failed, .notFrames, .violation, .handshakeTimeout, .refusedByPeer, .rejected,
-            .tooManyHandshakes, .silent, .replaced, .closing:
+            .tooManyHandshakes, .silent, .replaced, .noMember, .closing:
             nil
         }
     }
@@ -68,6 +71,7 @@ enum CloseReason: Hashable, Sendable {
         case .tooManyHandshakes: "too-many-handshakes"
         case .silent: "silent"
         case .replaced: "replaced"
+        case .noMember: "no-member"
         case .closing: "closing"
         }
     }
@@ -85,6 +89,7 @@ enum CloseReason: Hashable, Sendable {
         case .tooManyHandshakes: "too many connections in their handshake"
         case .silent: "nothing heard for too long"
         case .replaced: "the peer has connected anew"
+        case .noMember: "the peer is no member any more"
         case .closing: "this node closes its connections"
         }
     }
@@ -95,7 +100,7 @@ enum CloseReason: Hashable, Sendable {
         case .notFrames(let error): error.firstBytesText
         case .violation(_, let bytes): FrameError.hexadecimal(bytes)
         case .ended, .failed, .handshakeTimeout, .refused, .refusedByPeer, .rejected, .tooManyHandshakes, .silent,
-            .replaced, .closing:
+            .replaced, .noMember, .closing:
             nil
         }
     }

@@ -83,6 +83,12 @@ final class Connection: ChannelInboundHandler {
         }
     }
 
+    /// Who is on the other side, while the connection stands.
+    var peer: PeerIdentity? {
+        guard case .established(let peer) = self.phase else { return nil }
+        return peer
+    }
+
     /// Bytes that wait to leave.
     var queuedBytes: Int { self.outbox.queuedBytes }
 

@@ -105,7 +105,7 @@ package struct Handshake: ~Copyable {
             if let refusal = self.refusal(of: peer, identity: identity, directory: directory, target: target) {
                 return .refuse(refusal)
             }
-            let isFirstUse = directory.check(peer.node, storage: peer.storage) == .firstUse
+            let isFirstUse = directory.check(peer) == .firstUse
             return .establish(peer, answer: .welcome(identity), isFirstUse: isFirstUse)
         } catch {
             guard case .version(let version) = error else { return .violation(error) }
@@ -120,16 +120,7 @@ package struct Handshake: ~Copyable {
             return .wrongCluster(refuser: identity.cluster, refused: peer.cluster)
         }
         guard target == identity.node else { return .notMe(wanted: target, actual: identity.node) }
-        return self.refusal(of: peer, directory: directory)
-    }
-
-    private static func refusal(of peer: PeerIdentity, directory: MemberDirectory) -> Refusal? {
-        switch directory.check(peer.node, storage: peer.storage) {
-        case .known, .firstUse: nil
-        case .unknownNode: .unknownNode(peer.node)
-        case .wrongStorage(let expected):
-            .wrongStorage(peer.node, expected: expected, given: peer.storage)
-        }
+        return directory.refusal(of: peer)
     }
 
     /// The connecting side's rules.
@@ -145,8 +136,8 @@ package struct Handshake: ~Copyable {
                     return .reject(.wrongCluster(refuser: identity.cluster, refused: peer.cluster))
                 }
                 guard peer.node == target else { return .reject(.notMe(wanted: target, actual: peer.node)) }
-                if let refusal = self.refusal(of: peer, directory: directory) { return .reject(refusal) }
-                let isFirstUse = directory.check(peer.node, storage: peer.storage) == .firstUse
+                if let refusal = directory.refusal(of: peer) { return .reject(refusal) }
+                let isFirstUse = directory.check(peer) == .firstUse
                 return .establish(peer, answer: nil, isFirstUse: isFirstUse)
             }
         } catch {

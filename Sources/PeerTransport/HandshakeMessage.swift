@@ -36,6 +36,8 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
     case unknownNode(NodeID)
     /// The node's data folder is not the one that the refusing node knows: its disk was lost or exchanged.
     case wrongStorage(NodeID, expected: StorageID, given: StorageID)
+    /// The node was a member once; by the refusing node's log it isn't at this index any more.
+    case removed(NodeID, at: LogIndex)
     /// The address leads to another node than the one that was wanted.
     case notMe(wanted: NodeID, actual: NodeID)
 
@@ -49,6 +51,8 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
             "unknown node: \(node) is not a peer of the refusing node"
         case .wrongStorage(let node, let expected, let given):
             "wrong storage: \(node) comes with data folder \(Self.text(given)), known is \(Self.text(expected))"
+        case .removed(let node, let index):
+            "removed: \(node) is no member of the cluster any more (as of entry \(index))"
         case .notMe(let wanted, let actual):
             "not me: \(wanted) was wanted, this is \(actual)"
         }
@@ -61,6 +65,7 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
         case .wrongCluster: "wrong-cluster"
         case .unknownNode: "unknown-node"
         case .wrongStorage: "wrong-storage"
+        case .removed: "removed"
         case .notMe: "not-me"
         }
     }
@@ -100,6 +105,7 @@ extension HandshakeMessage {
         case unknownNode = 3
         case wrongStorage = 4
         case notMe = 5
+        case removed = 6
     }
 
     package var encoded: [UInt8] {
@@ -171,6 +177,7 @@ extension HandshakeMessage {
         MessageCodec.encode(identity.cluster, into: &writer)
         MessageCodec.encode(identity.node, into: &writer)
         writer.write(identity.storage.rawValue)
+        writer.writeOptional(identity.listing) { $0.write($1.rawValue) }
     }
 
     private static func decodeIdentity(from reader: inout ByteReader) throws(ByteError) -> PeerIdentity {
@@ -180,7 +187,10 @@ extension HandshakeMessage {
         let storage = StorageID(rawValue: try reader.read())
         // Nobody may be trusted on first use with an id that stands for "not known".
         guard storage != .unknown else { throw .invalidValue(offset: start, field: "storage id") }
-        return PeerIdentity(cluster: cluster, node: node, storage: storage)
+        let listing = try reader.readOptional("listing") { reader throws(ByteError) in
+            LogIndex(rawValue: try reader.read())
+        }
+        return PeerIdentity(cluster: cluster, node: node, storage: storage, listing: listing)
     }
 
     private static func encode(_ refusal: Refusal, into writer: inout ByteWriter) {
@@ -201,6 +211,10 @@ extension HandshakeMessage {
             MessageCodec.encode(node, into: &writer)
             writer.write(expected.rawValue)
             writer.write(given.rawValue)
+        case .removed(let node, let index):
+            writer.write(RefusalTag.removed.rawValue)
+            MessageCodec.encode(node, into: &writer)
+            writer.write(index.rawValue)
         case .notMe(let wanted, let actual):
             writer.write(RefusalTag.notMe.rawValue)
             MessageCodec.encode(wanted, into: &writer)
@@ -225,6 +239,9 @@ extension HandshakeMessage {
             let node = try MessageCodec.decodeNode(from: &reader)
             let expected = StorageID(rawValue: try reader.read())
             return .wrongStorage(node, expected: expected, given: StorageID(rawValue: try reader.read()))
+        case .removed:
+            let node = try MessageCodec.decodeNode(from: &reader)
+            return .removed(node, at: LogIndex(rawValue: try reader.read()))
         case .notMe:
             let wanted = try MessageCodec.decodeNode(from: &reader)
             return .notMe(wanted: wanted, actual: try MessageCodec.decodeNode(from: &reader))

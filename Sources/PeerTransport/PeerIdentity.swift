@@ -8,11 +8,15 @@ package struct PeerIdentity: Hashable, Sendable {
     package let node: NodeID
     /// Never `.unknown`.
     package let storage: StorageID
+    /// Through which index of its log the node is known to take part, as `RaftCore.listing`. So one whose log is older can
+    /// tell a member that it doesn't know yet from one that was removed.
+    package var listing: LogIndex?
 
-    package init(cluster: ClusterID, node: NodeID, storage: StorageID) {
+    package init(cluster: ClusterID, node: NodeID, storage: StorageID, listing: LogIndex? = nil) {
         self.cluster = cluster
         self.node = node
         self.storage = storage
+        self.listing = listing
     }
 }
 

@@ -21,6 +21,8 @@ final class PeerLink {
     /// The connection that shakes hands or stands.
     var connection: Connection?
     var retry: Scheduled<Void>?
+    /// Nobody connects any more: the peer is no member, or the transport closes.
+    var isRetired = false
     private(set) var requests: [UInt64: PendingRequest] = [:]
     /// Why the last attempt failed, as logged: the same reason is not logged again.
     var loggedFailure: String?

@@ -58,7 +58,7 @@ extension PeerTransport {
     private func connected(_ link: PeerLink, channel: any Channel) {
         do {
             let connection = try channel.pipeline.syncOperations.handler(type: Connection.self)
-            guard !self.isClosed else { return connection.close(.closing) }
+            guard !link.isRetired else { return connection.close(.closing) }
             link.connection = connection
             connection.begin()
         } catch {
@@ -69,7 +69,7 @@ extension PeerTransport {
     }
 
     private func attemptFailed(_ link: PeerLink, error: any Error) {
-        guard !self.isClosed else { return }
+        guard !link.isRetired else { return }
         self.counters.attemptsFailed += 1
         let isRefused = Sockets.isRefused(error)
         self.logUnreachable(link, reason: Sockets.describe(error))
@@ -126,13 +126,13 @@ extension PeerTransport: ConnectionOwner {
 
     func received(_ frame: Frame, on connection: Connection, from peer: PeerIdentity) throws(ProtocolViolation) {
         switch (connection.direction, frame.kind) {
-        case (.incoming, .message):
+        case (_, .message):
             try self.receivedMessage(frame.body, from: peer)
         case (.incoming, .request):
             try self.receivedRequest(frame.body, on: connection, from: peer)
         case (.outgoing, .reply):
             try self.receivedReply(frame.body, from: peer)
-        case (.incoming, .reply), (.outgoing, .message), (.outgoing, .request), (_, .hello), (_, .welcome),
+        case (.incoming, .reply), (.outgoing, .request), (_, .hello), (_, .welcome),
             (_, .refusal), (_, .ping), (_, .pong):
             throw ProtocolViolation(rule: "a frame of kind \(frame.kind) has no place here")
         }
@@ -142,6 +142,12 @@ extension PeerTransport: ConnectionOwner {
 
     func closed(_ connection: Connection, peer: PeerIdentity?, reason: CloseReason) {
         self.logClosed(connection, peer: peer?.node, reason: reason)
+        if case .refusedByPeer(.removed(self.identity.node, let index)) = reason,
+            case .outgoing(let node) = connection.direction,
+            let listing = self.identity.listing, index >= listing
+        {
+            self.delegate?.removed(at: index, saidBy: node)
+        }
         switch connection.direction {
         case .incoming: self.incomingClosed(connection, peer: peer)
         case .outgoing(let node): self.outgoingClosed(connection, to: node, hasStood: peer != nil)
@@ -158,6 +164,10 @@ extension PeerTransport: ConnectionOwner {
     }
 
     private func outgoingClosed(_ connection: Connection, to node: NodeID, hasStood: Bool) {
+        if let link = self.retired.removeValue(forKey: connection.number) {
+            link.connection = nil
+            return link.failRequests(handedOverChunk: connection.handedOverChunk)
+        }
         guard let link = self.links[node], link.connection === connection else { return }
         link.connection = nil
         link.failRequests(handedOverChunk: connection.handedOverChunk)

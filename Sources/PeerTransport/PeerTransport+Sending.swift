@@ -13,7 +13,7 @@ extension PeerTransport {
     /// message is dropped and counted.
     package func send(_ message: Message, group: GroupID = .zero, to peer: NodeID) {
         self.loop.assertInEventLoop()
-        guard let link = self.links[peer], let connection = link.establishedConnection else {
+        guard let connection = self.connection(to: peer) else {
             self.counters.messagesDroppedWithoutConnection += 1
             return
         }
@@ -31,6 +31,13 @@ extension PeerTransport {
         } else {
             self.counters.messagesSent += 1
         }
+    }
+
+    /// To a member, its link. A node that this one doesn't know as a member yet gets its answers where it has asked.
+    private func connection(to peer: NodeID) -> Connection? {
+        if let link = self.links[peer] { return link.establishedConnection }
+        guard let connection = self.incomingByPeer[peer], connection.isEstablished else { return nil }
+        return connection
     }
 
     /// Queues a request; it leaves with the next `flush()`.
@@ -120,6 +127,8 @@ extension PeerTransport {
             throw ProtocolViolation(rule: "the header of a message differs from the connection's handshake")
         }
         self.counters.messagesReceived += 1
+        // What was promised by another life of the peer's folder, or by who isn't known as a member, binds nobody here.
+        guard !decoded.message.isReply || self.directory.counts(peer) else { return }
         self.delegate?.received(decoded.message, group: header.group, from: peer.node)
     }
 

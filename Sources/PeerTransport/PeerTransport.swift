@@ -16,7 +16,7 @@ package final class PeerTransport {
     private enum Phase { case new, listening, running, closed }
 
     package let loop: any EventLoop
-    package let identity: PeerIdentity
+    package private(set) var identity: PeerIdentity
     package weak var delegate: (any PeerTransportDelegate)?
     /// Where the transport listens; the port is the real one, also if 0 was asked for. Nil before.
     package private(set) var boundAddress: PeerAddress?
@@ -27,6 +27,9 @@ package final class PeerTransport {
     var refusalLog = RefusalLog()
     var directory: MemberDirectory
     private(set) var links: [NodeID: PeerLink] = [:]
+    /// Links to nodes that are no members any more, by the number of the connection that is still being closed.
+    var retired: [UInt64: PeerLink] = [:]
+    private var seeds: SplitMix64
     /// Every accepted connection, by its number.
     var incoming: [UInt64: Connection] = [:]
     /// The accepted connections whose handshake is over: one for each peer, the newest.
@@ -54,11 +57,62 @@ package final class PeerTransport {
         self.logger = logger
         self.directory = directory.removing(identity.node)
         self.sockets = Sockets(loop: loop, limits: limits, listenHost: nil)
-        var seeds = SplitMix64(seed: seed)
+        self.seeds = SplitMix64(seed: seed)
         for (peer, address) in members.sorted(by: { $0.key < $1.key }) where peer != identity.node {
-            let backoff = Backoff(initial: limits.firstPause, cap: limits.longestPause, seed: seeds.next())
-            self.links[peer] = PeerLink(peer: peer, address: address, backoff: backoff)
+            self.addLink(to: peer, at: address)
         }
+    }
+
+    // MARK: Members
+
+    /// These take part from now on: connects to those that are new, and lets those go that don't any more.
+    ///
+    /// - Parameters:
+    ///   - members: where each listens. This node's own entry, if there is one, is not used.
+    ///   - listing: what this node says of itself in the handshakes to come.
+    package func setMembers(_ members: [NodeID: PeerAddress], directory: MemberDirectory, listing: LogIndex?) {
+        self.loop.preconditionInEventLoop()
+        self.identity.listing = listing
+        self.directory = directory.removing(self.identity.node)
+        guard !self.isClosed else { return }
+        for link in self.links.values where members[link.peer] == nil { self.retire(link) }
+        for (peer, address) in members.sorted(by: { $0.key < $1.key }) where peer != self.identity.node {
+            if let link = self.links[peer] {
+                if link.address != address { self.setAddress(address, of: peer) }
+            } else {
+                let link = self.addLink(to: peer, at: address)
+                if self.phase == .running { self.perform(link.state.start(), on: link) }
+            }
+        }
+        // Whoever isn't believed any more may say hello again, and is told why.
+        let connections = Array(self.incomingByPeer.values) + self.links.values.compactMap(\.connection)
+        for connection in connections {
+            guard let peer = connection.peer, self.directory.refusal(of: peer) != nil else { continue }
+            connection.closeGracefully(.noMember)
+        }
+    }
+
+    @discardableResult
+    private func addLink(to peer: NodeID, at address: PeerAddress) -> PeerLink {
+        let backoff = Backoff(
+            initial: self.limits.firstPause, cap: self.limits.longestPause, seed: self.seeds.next())
+        let link = PeerLink(peer: peer, address: address, backoff: backoff)
+        self.links[peer] = link
+        return link
+    }
+
+    private func retire(_ link: PeerLink) {
+        self.links[link.peer] = nil
+        self.stop(link)
+        guard let connection = link.connection else { return }
+        self.retired[connection.number] = link
+        connection.closeGracefully(.noMember)
+    }
+
+    private func stop(_ link: PeerLink) {
+        link.state.stop()
+        link.isRetired = true
+        link.retry?.cancel()
     }
 
     // MARK: Life
@@ -117,8 +171,7 @@ package final class PeerTransport {
         self.delegate = nil
         let serverClosed = self.server?.close() ?? self.loop.makeSucceededVoidFuture()
         for link in self.links.values {
-            link.state.stop()
-            link.retry?.cancel()
+            self.stop(link)
             link.connection?.closeGracefully(.closing)
         }
         for connection in self.incoming.values { connection.closeGracefully(.closing) }
@@ -129,7 +182,7 @@ package final class PeerTransport {
 
     /// Connections that stand, shake hands or are closing, in both directions.
     package var openConnections: Int {
-        self.incoming.count + self.links.values.count { $0.connection != nil }
+        self.incoming.count + self.retired.count + self.links.values.count { $0.connection != nil }
     }
 
     var isClosed: Bool { self.phase == .closed }
@@ -137,7 +190,7 @@ package final class PeerTransport {
     /// Fulfils the promise of `closeAll()` once nothing is open any more.
     func finishClosing() {
         guard
-            let closePromise = self.closePromise, self.attempts == 0, self.incoming.isEmpty,
+            let closePromise = self.closePromise, self.attempts == 0, self.incoming.isEmpty, self.retired.isEmpty,
             self.links.values.allSatisfy({ $0.connection == nil })
         else { return }
         closePromise.succeed(())

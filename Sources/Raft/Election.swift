@@ -16,7 +16,7 @@ extension RaftCore {
     /// that has it, and then nobody else can be elected (Ongaro's thesis, section 4.2.2). Its own vote doesn't count then.
     var mayStand: Bool {
         !self.isDiskFull && self.installing == nil && !self.lacksState
-            && self.memberships.isVoter(self.configuration.nodeID, from: self.commitIndex)
+            && self.memberships.isVoter(self.configuration.member, from: self.commitIndex)
     }
 
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.

@@ -9,7 +9,7 @@ struct Electorate: Hashable, Sendable {
         var positions: [Int] = []
         var includesSelf = false
         /// Voters that make a majority.
-        var majority: Int { (self.positions.count + (self.includesSelf ? 1 : 0)) / 2 + 1 }
+        var majority = 1
     }
 
     /// Every other member, in the order of their ids.
@@ -19,15 +19,18 @@ struct Electorate: Hashable, Sendable {
     /// One, or two in a joint phase (Raft paper, section 6).
     private let groups: [Group]
 
-    init(_ membership: Membership, of nodeID: NodeID) {
-        let peers = membership.members.map(\.nodeID).filter { $0 != nodeID }
+    /// - Parameter own: this node. A member of its name with another life of its folder isn't this node: what it promised
+    ///   binds nobody here, and this node has no vote.
+    init(_ membership: Membership, of own: Member) {
+        let peers = membership.members.map(\.nodeID).filter { $0 != own.nodeID }
         self.peers = peers
-        self.isVoter = membership.isVoter(nodeID)
+        self.isVoter = membership.isVoter(own)
         let sets = membership.isJoint ? [membership.voters, membership.outgoing] : [membership.voters]
         self.groups = sets.map { members in
             var group = Group()
+            group.majority = members.count / 2 + 1
             for member in members {
-                if member.nodeID == nodeID {
+                if member.isSame(as: own) {
                     group.includesSelf = true
                 } else if let position = peers.firstIndex(of: member.nodeID) {
                     group.positions.append(position)
@@ -63,7 +66,7 @@ struct Electorate: Hashable, Sendable {
             var indexes = group.positions.map(matchIndex)
             if group.includesSelf { indexes.append(own) }
             indexes.sort(by: >)
-            let index = indexes[group.majority - 1]
+            let index = group.majority <= indexes.count ? indexes[group.majority - 1] : .zero
             agreed = min(agreed ?? index, index)
         }
         return agreed ?? .zero

@@ -15,10 +15,25 @@ package struct Member: Hashable, Sendable {
         self.clientAddress = clientAddress
     }
 
+    /// As far as both say: the same node, and the same life of its folder.
+    func isSame(as other: Member) -> Bool {
+        self.nodeID == other.nodeID
+            && (self.storageID == other.storageID || self.storageID == .unknown || other.storageID == .unknown)
+    }
+
     /// An entry can name it.
     var isWellFormed: Bool {
         (1...NodeID.maximumLength).contains(self.nodeID.rawValue.utf8.count)
             && max(self.peerAddress.utf8.count, self.clientAddress.utf8.count) <= Self.maximumAddressLength
+    }
+
+    /// Takes over what this doesn't know, unless the other is of another life of the folder.
+    fileprivate func filled(from other: Member) -> Member {
+        guard self.isSame(as: other) else { return self }
+        return Member(
+            nodeID: self.nodeID, storageID: self.storageID == .unknown ? other.storageID : self.storageID,
+            peerAddress: self.peerAddress.isEmpty ? other.peerAddress : self.peerAddress,
+            clientAddress: self.clientAddress.isEmpty ? other.clientAddress : self.clientAddress)
     }
 
     /// The longest address, in bytes of UTF-8: a DNS name of 253 and a port.
@@ -60,6 +75,11 @@ package struct Membership: Hashable, Sendable {
         (self.voters + self.outgoing).contains { $0.nodeID == nodeID }
     }
 
+    /// The same of one life of a node's folder.
+    func isVoter(_ member: Member) -> Bool {
+        (self.voters + self.outgoing).contains { $0.isSame(as: member) }
+    }
+
     package func isLearner(_ nodeID: NodeID) -> Bool { self.learners.contains { $0.nodeID == nodeID } }
 
     /// The most members of a group.
@@ -95,6 +115,8 @@ package enum MembershipProblem: Error, Hashable, Sendable {
     case tooManyMembers(limit: Int)
     /// Its name or an address is empty or too long for an entry.
     case malformed(NodeID)
+    /// The life of its folder isn't named.
+    case storageUnknown(NodeID)
     /// Too few of those who would vote were heard of late: the change might never be committed.
     case majoritySilent
     /// There is no joint phase to go back from.
@@ -118,6 +140,8 @@ extension Membership {
             try Self.requireDistinct(members.map(\.nodeID))
             // What the codec can't read back must never be written.
             for member in members where !member.isWellFormed { throw .malformed(member.nodeID) }
+            // A node that joins later is never believed at first use: whoever counts its word must know whose it is.
+            for member in members where member.storageID == .unknown { throw .storageUnknown(member.nodeID) }
             for member in members where self.member(member.nodeID) != nil { throw .alreadyMember(member.nodeID) }
             let membership = Membership(voters: self.voters, learners: self.learners + members)
             guard membership.members.count <= Self.maximumMembers else {
@@ -144,6 +168,15 @@ extension Membership {
         let changed = Membership(voters: voters, learners: learners)
         guard changed.voters != self.voters else { return changed }
         return Membership(voters: voters, outgoing: self.voters, learners: learners)
+    }
+
+    /// The same members, with what was learned of them where nothing is known yet. Nothing that is known changes.
+    package func filled(from known: [Member]) -> Membership {
+        func fill(_ members: [Member]) -> [Member] {
+            members.map { member in known.filter { $0.nodeID == member.nodeID }.reduce(member) { $0.filled(from: $1) } }
+        }
+        return Membership(
+            voters: fill(self.voters), outgoing: fill(self.outgoing), learners: fill(self.learners))
     }
 
     /// The membership whose entry ends a joint phase.

@@ -3,9 +3,9 @@
 /// Changes of who takes part, by joint consensus (Raft paper, section 6; Ongaro's thesis, section 4.3).
 extension RaftCore {
     /// Begins a change, unless there is a reason not to. It is over when `isMembershipSettled`.
-    mutating func changeMembership(_ id: ProposalID, _ change: MembershipChange) {
+    mutating func changeMembership(_ id: ProposalID, _ change: MembershipChange, _ known: [Member]) {
         do throws(MembershipProblem) {
-            let membership = try self.checked(change)
+            let membership = try self.checked(change, self.membership.filled(from: known + [self.configuration.member]))
             self.effects.append(.proposalAppended(id, first: self.log.lastIndex.next(), term: self.currentTerm))
             self.appendMembership(membership)
         } catch {
@@ -13,14 +13,16 @@ extension RaftCore {
         }
     }
 
-    private func checked(_ change: MembershipChange) throws(MembershipProblem) -> Membership {
+    private func checked(
+        _ change: MembershipChange, _ current: Membership
+    ) throws(MembershipProblem) -> Membership {
         guard case .leader(let leader) = self.role, leader.isEstablished, leader.transfer == nil else {
             throw .notLeader(leaderID: self.leaderID == self.configuration.nodeID ? nil : self.leaderID)
         }
         // Going back may overtake the joint entry, which only this leader can have appended then: an inherited one is left
         // in the turn that commits it. Whoever is elected meanwhile has a majority of the old voters behind it.
         guard change == .goBack || self.memberships.latestIndex <= self.commitIndex else { throw .changeUnderWay }
-        let membership = try self.membership.beginning(change)
+        let membership = try current.beginning(change)
         guard case .change(let promote, _) = change else { return membership }
         for nodeID in promote {
             guard let position = self.peers.firstIndex(of: nodeID) else { throw .notMember(nodeID) }
@@ -31,7 +33,7 @@ extension RaftCore {
                 throw .behind(nodeID, matchIndex: progress.matchIndex, lastIndex: self.log.lastIndex)
             }
         }
-        let electorate = Electorate(membership, of: self.configuration.nodeID)
+        let electorate = Electorate(membership, of: self.configuration.member)
         let isHeard = electorate.hasMajority(own: true) { position in
             self.peers.firstIndex(of: electorate.peers[position]).map { self.isHeard(leader.progress[$0]) } ?? false
         }
@@ -51,7 +53,7 @@ extension RaftCore {
     /// Other members count from now on. A leader keeps what it knows of those that stay.
     mutating func electorateChanged() {
         let before = self.electorate
-        let after = Electorate(self.membership, of: self.configuration.nodeID)
+        let after = Electorate(self.membership, of: self.configuration.member)
         guard after != before else { return }
         self.withLeader { core, leader in
             leader.progress = after.peers.map { peer in

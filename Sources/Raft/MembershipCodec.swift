@@ -12,13 +12,22 @@ package enum MembershipCodec {
     package static func encode(_ membership: Membership, into writer: inout ByteWriter) {
         writer.write(self.version)
         for members in [membership.voters, membership.outgoing, membership.learners] {
-            writer.writeList(members) { writer, member in
-                MessageCodec.encode(member.nodeID, into: &writer)
-                writer.write(member.storageID.rawValue)
-                writer.write(member.peerAddress)
-                writer.write(member.clientAddress)
-            }
+            writer.writeList(members) { self.encode($1, into: &$0) }
         }
+    }
+
+    package static func encode(_ member: Member, into writer: inout ByteWriter) {
+        MessageCodec.encode(member.nodeID, into: &writer)
+        writer.write(member.storageID.rawValue)
+        writer.write(member.peerAddress)
+        writer.write(member.clientAddress)
+    }
+
+    package static func decodeMember(from reader: inout ByteReader) throws(ByteError) -> Member {
+        Member(
+            nodeID: try MessageCodec.decodeNode(from: &reader), storageID: StorageID(rawValue: try reader.read()),
+            peerAddress: try reader.readString(limit: Member.maximumAddressLength),
+            clientAddress: try reader.readString(limit: Member.maximumAddressLength))
     }
 
     package static func encode(_ membership: Membership) -> [UInt8] {
@@ -54,10 +63,7 @@ package enum MembershipCodec {
     private static func decodeMembers(from reader: inout ByteReader) throws(ByteError) -> [Member] {
         let start = reader.offset
         let members = try reader.readList(limit: Membership.maximumMembers) { reader throws(ByteError) in
-            Member(
-                nodeID: try MessageCodec.decodeNode(from: &reader), storageID: StorageID(rawValue: try reader.read()),
-                peerAddress: try reader.readString(limit: Member.maximumAddressLength),
-                clientAddress: try reader.readString(limit: Member.maximumAddressLength))
+            try self.decodeMember(from: &reader)
         }
         // In their order, each once: so the same membership always has the same bytes.
         guard zip(members, members.dropFirst()).allSatisfy({ $0.nodeID < $1.nodeID }) else {

@@ -17,15 +17,25 @@ struct MembershipHistory: Hashable, Sendable {
     var latestIndex: LogIndex { self.changes.last?.index ?? .zero }
 
     /// What counts for a state that has applied everything through an index, which isn't below the base.
-    func membership(at index: LogIndex) -> Membership {
-        self.changes.last { $0.index <= index }?.membership ?? self.base
+    func membership(at index: LogIndex) -> Membership { self.latest(through: index).membership }
+
+    /// The same, with the index of its entry; zero for what counted at the base.
+    func latest(through index: LogIndex) -> (index: LogIndex, membership: Membership) {
+        self.changes.last { $0.index <= index } ?? (.zero, self.base)
     }
 
     /// Whether a node has a vote in what counts at an index, or in anything later. While those aren't committed, any of them
     /// may turn out to count.
-    func isVoter(_ nodeID: NodeID, from index: LogIndex) -> Bool {
-        self.membership(at: index).isVoter(nodeID)
-            || self.changes.contains { $0.index > index && $0.membership.isVoter(nodeID) }
+    func isVoter(_ member: Member, from index: LogIndex) -> Bool {
+        self.membership(at: index).isVoter(member)
+            || self.changes.contains { $0.index > index && $0.membership.isVoter(member) }
+    }
+
+    /// The index of the latest membership that names this very life of a node's folder: zero for the one at the base; nil
+    /// if none does.
+    func latestIndex(naming member: Member) -> LogIndex? {
+        let isNaming = { (membership: Membership) in membership.member(member.nodeID)?.storageID == member.storageID }
+        return self.changes.last { isNaming($0.membership) }?.index ?? (isNaming(self.base) ? .zero : nil)
     }
 
     mutating func append(_ membership: Membership, at index: LogIndex) {

@@ -14,6 +14,16 @@ package enum Message: Hashable, Sendable {
     case installSnapshot(InstallSnapshot)
     case timeoutNow(TimeoutNow)
 
+    /// Whether it is somebody's word about what this node asked of it: it counts only if a membership names the sender. A
+    /// request is heard of anybody in the cluster, since the sender's log may know of members that this one doesn't
+    /// (Raft paper, section 6).
+    package var isReply: Bool {
+        switch self {
+        case .preVoteReply, .requestVoteReply, .appendEntriesReply: true
+        case .preVote, .requestVote, .appendEntries, .installSnapshot, .timeoutNow: false
+        }
+    }
+
     /// The sender's term; of a pre-vote, the one that it would stand in.
     var term: Term {
         switch self {

@@ -3,6 +3,8 @@
 /// What one node's core is told at its start. Times are in nanoseconds of the monotonic clock.
 package struct RaftConfiguration: Hashable, Sendable {
     package var nodeID: NodeID
+    /// The life of the node's data folder: a member of the same name with another one is another node.
+    package var storageID = StorageID.unknown
     /// The voters of a group whose log names none: as it was initialised.
     package var voters: [NodeID]
     /// Time between AppendEntries of an idle leader. Under half of the shortest election timeout, or followers stand for
@@ -33,6 +35,9 @@ package struct RaftConfiguration: Hashable, Sendable {
         self.nodeID = nodeID
         self.voters = voters
     }
+
+    /// This node as a membership names it.
+    var member: Member { Member(nodeID: self.nodeID, storageID: self.storageID) }
 }
 
 #if PlantedBugs

@@ -74,7 +74,7 @@ package struct RaftCore: Sendable {
         for entry in recovered.entries {
             if let membership = entry.membership { self.memberships.append(membership, at: entry.index) }
         }
-        self.electorate = Electorate(self.memberships.current, of: configuration.nodeID)
+        self.electorate = Electorate(self.memberships.current, of: configuration.member)
         self.hardState = recovered.hardState
         self.log = Log(base: recovered.base, entries: recovered.entries)
         self.lacksState = appliedIndex == nil
@@ -109,6 +109,18 @@ package struct RaftCore: Sendable {
     package var base: LogPosition { self.log.base }
     /// Who takes part.
     package var membership: Membership { self.memberships.current }
+    /// Through which index this node's log is known to say that it takes part, with this very life of its folder: zero as
+    /// the group was initialised, nil if the log doesn't say so. That a later entry says otherwise may be undone.
+    package var listing: LogIndex? {
+        let own = self.configuration.member
+        guard own.storageID != .unknown, let index = self.memberships.latestIndex(naming: own) else { return nil }
+        return max(index, self.base.index)
+    }
+    /// Who takes part for certain, by what is committed, and from which index on that is known.
+    package var committedMembership: (index: LogIndex, membership: Membership) {
+        let (index, membership) = self.memberships.latest(through: self.commitIndex)
+        return (max(index, self.base.index), membership)
+    }
     /// No change of who takes part is under way: the latest is committed, and no joint phase has to be left.
     package var isMembershipSettled: Bool {
         !self.membership.isJoint && self.memberships.latestIndex <= self.commitIndex
@@ -177,7 +189,7 @@ package struct RaftCore: Sendable {
         case .snapshotReceived(let offer): self.snapshotReceived(offer)
         case .snapshotInstalled(let offer): self.snapshotInstalled(offer)
         case .transferLeadership(let target): self.beginTransfer(to: target)
-        case .changeMembership(let id, let change): self.changeMembership(id, change)
+        case .changeMembership(let id, let change, let known): self.changeMembership(id, change, known)
         }
     }
 

@@ -43,7 +43,9 @@ package enum RaftInput: Hashable, Sendable {
     /// Lead no more: let this voter take over, or the one that is best placed.
     case transferLeadership(to: NodeID?)
     /// Change who takes part.
-    case changeMembership(ProposalID, MembershipChange)
+    /// - `known`: storage ids and addresses that the driver has learned of members whose entry in the log doesn't name them:
+    ///   the new entry does.
+    case changeMembership(ProposalID, MembershipChange, known: [Member] = [])
 }
 
 /// One thing that the driver must do. Effects are carried out in the order given.

@@ -21,6 +21,9 @@ package enum DataFolder {
         /// Stands in the folder until its initialisation is whole and synced.
         package static let unfinished = "INITIALISING"
 
+        /// Says that the node was removed from its cluster, and at which entry.
+        package static let removed = "REMOVED"
+
         /// Everything that an initialisation may leave when it is cut off.
         static let all = [database, wal, "raft.db-shm", "raft.db-journal", mark, reserve, lock, unfinished]
     }
@@ -67,14 +70,15 @@ package enum DataFolder {
     /// - Parameters:
     ///   - storageID: random bits that name this life of the folder.
     ///   - members: every voter, this node included; `storageID` is filled in for it, and may be `.unknown` for others.
+    ///   - isJoining: the node is no member yet; `members` are those of the group that it joins, as far as they are known.
     ///   - reserveBytes: room kept for term and vote on a full disk.
     @discardableResult
     package static func initialise(
         path: String, clusterID: ClusterID, nodeID: NodeID, storageID: StorageID = .random(), members: [Member],
-        reserveBytes: Int = Reserve.defaultLength
+        isJoining: Bool = false, reserveBytes: Int = Reserve.defaultLength
     ) throws(StoreError) -> StoreIdentity {
         let identity = StoreIdentity(clusterID: clusterID, nodeID: nodeID, storageID: storageID)
-        let members = try self.checked(members, of: identity, path: path)
+        let members = try self.checked(members, of: identity, isJoining: isJoining, path: path)
         if try FileSystem.names(in: path) == nil {
             try FileSystem.makeFolder(path)
             try FileSystem.syncFolder(FileSystem.parent(of: path))
@@ -90,6 +94,21 @@ package enum DataFolder {
         return identity
     }
 
+    /// Notes for good that the node isn't a member any more. Called by the process that has the folder.
+    package static func noteRemoved(path: String, at index: UInt64) throws(StoreError) {
+        let note = try File(path + "/" + Names.removed, flags: O_RDWR | O_CREAT)
+        try note.write(Array("\(index)\n".utf8), at: 0)
+        try note.sync()
+        try FileSystem.syncFolder(path)
+    }
+
+    /// The entry at which the node was removed; nil if it wasn't, as far as the folder knows.
+    package static func removedAt(path: String) -> UInt64? {
+        guard let note = try? File(path + "/" + Names.removed, flags: O_RDONLY) else { return nil }
+        let bytes = (try? note.readAll()) ?? []
+        return UInt64(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 0
+    }
+
     /// Refuses a folder with content, removes what an initialisation that was cut off has left, and notes that one is
     /// under way.
     private static func prepare(_ path: String) throws(StoreError) {
@@ -103,7 +122,7 @@ package enum DataFolder {
     }
 
     private static func checked(
-        _ members: [Member], of identity: StoreIdentity, path: String
+        _ members: [Member], of identity: StoreIdentity, isJoining: Bool, path: String
     ) throws(StoreError) -> [Member] {
         for nodeID in members.map(\.nodeID) + [identity.nodeID] {
             guard (1...NodeID.maximumLength).contains(nodeID.rawValue.utf8.count) else {
@@ -115,8 +134,10 @@ package enum DataFolder {
             throw .notInitialised(
                 path: path, detail: "each of at most \(Membership.maximumMembers) members is named once")
         }
-        guard members.contains(where: { $0.nodeID == identity.nodeID }) else {
-            throw .notInitialised(path: path, detail: "node \(identity.nodeID.rawValue) is not among the members")
+        guard members.contains(where: { $0.nodeID == identity.nodeID }) != isJoining else {
+            throw .notInitialised(
+                path: path,
+                detail: "node \(identity.nodeID.rawValue) is \(isJoining ? "already" : "not") among the members")
         }
         return members.map { member in
             member.nodeID == identity.nodeID

@@ -12,11 +12,16 @@ struct MembershipRecord: Hashable, Sendable {
     /// The members at the base, with everything that is known of their folders.
     var members: [Member] {
         self.membership.members.map { member in
-            guard member.storageID == .unknown, let learned = self.learned[member.nodeID] else { return member }
-            return Member(
-                nodeID: member.nodeID, storageID: learned, peerAddress: member.peerAddress,
+            Member(
+                nodeID: member.nodeID, storageID: self.storageID(of: member.nodeID), peerAddress: member.peerAddress,
                 clientAddress: member.clientAddress)
         }
+    }
+
+    /// What is known of the life of a member's folder.
+    func storageID(of nodeID: NodeID) -> StorageID {
+        if let known = self.membership.member(nodeID)?.storageID, known != .unknown { return known }
+        return self.learned[nodeID] ?? .unknown
     }
 
     func encoded() -> [UInt8] {

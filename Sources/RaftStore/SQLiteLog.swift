@@ -193,11 +193,9 @@ package final class SQLiteLog {
 
     /// Makes the life of a member's data folder durable: from then on only votes and acknowledgements of that life
     /// count.
-    /// - Throws: as `write`; `StoreError.foreign` if the member is known with another one, or isn't known at all.
+    /// - Throws: as `write`; `StoreError.foreign` if the member is known with another one.
     package func recordStorageID(_ storageID: StorageID, of nodeID: NodeID) throws(StoreError) {
-        guard let known = self.members.first(where: { $0.nodeID == nodeID })?.storageID else {
-            throw .foreign(path: self.folder, expected: "a member of the group", found: "node \(nodeID.rawValue)")
-        }
+        let known = self.membership.storageID(of: nodeID)
         guard known != storageID else { return }
         guard known == .unknown else {
             throw .foreign(

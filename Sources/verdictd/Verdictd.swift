@@ -66,7 +66,9 @@ struct Verdictd: AsyncParsableCommand {
         }
         do {
             let node = try CoordinatorNode(
-                self.node, in: configuration, version: Version.current, logger: logger, fatal: Self.fatal(logger))
+                self.node, in: configuration, version: Version.current, logger: logger, fatal: Self.fatal(logger),
+                // The same way out as for whoever asks the process to stop.
+                onRemoved: { kill(getpid(), SIGTERM) })
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
                     services: [

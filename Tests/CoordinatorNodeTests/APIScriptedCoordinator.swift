@@ -2,6 +2,7 @@
 
 import CoordinatorNode
 import Locks
+import Raft
 import Transactions
 
 /// A cluster of one without a disk: commands go straight to a transaction machine. It can be told to fail, to be busy,
@@ -19,6 +20,7 @@ final class ScriptedCoordinator: Coordinator {
         var reads: [Consistency] = []
         var waits: [Duration] = []
         var lists: [ListCall] = []
+        var membershipChanges: [MembershipChange] = []
         var failure: CoordinatorError?
         var decidesOnWait = false
         var failsWaits = false
@@ -97,6 +99,19 @@ final class ScriptedCoordinator: Coordinator {
     func transferLeadership(to target: String?) async throws(CoordinatorError) -> LeadershipAnswer {
         try self.withState { _ throws(CoordinatorError) in
             LeadershipAnswer(before: "n1", leader: target ?? "n2", term: Self.term + 1)
+        }
+    }
+
+    func members(_ change: MembershipChange?) async throws(CoordinatorError) -> MembersAnswer {
+        try self.withState { state throws(CoordinatorError) in
+            if let change { state.membershipChanges.append(change) }
+            let voters = [UInt64(1), 2, 3].map { number in
+                Member(
+                    nodeID: NodeID(rawValue: "n\(number)"), storageID: StorageID(rawValue: number == 3 ? 0 : number),
+                    peerAddress: "127.0.0.1:750\(number)", clientAddress: "127.0.0.1:740\(number)")
+            }
+            return MembersAnswer(
+                membership: Membership(voters: voters), isSettled: true, leader: "n1", term: Self.term, index: 1742)
         }
     }
 

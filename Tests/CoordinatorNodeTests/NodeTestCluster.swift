@@ -35,14 +35,30 @@ final class NodeTestCluster: Sendable {
 
     let configuration: ClusterConfiguration
     private let running = Locked<[String: Running]>([:])
+    private let removed = Locked<Set<String>>([])
+    /// Its own: a port of one cluster may become another's.
+    private let clusterID = ClusterID(high: 1, low: .random(in: 1 ... .max))
 
     private init(_ configuration: ClusterConfiguration) {
         self.configuration = configuration
     }
 
     /// Runs a cluster for as long as `body` does. The nodes are initialised and not yet started.
+    /// - Parameter founders: how many of the nodes are members from the beginning; the others may join.
     static func run(
-        nodes count: Int = 3, settings: [String] = [], _ body: (NodeTestCluster) async throws -> Void
+        nodes count: Int = 3, founders: Int? = nil, settings: [String] = [],
+        _ body: (NodeTestCluster) async throws -> Void
+    ) async throws {
+        try await Self.turnstile.pass {
+            try await Self.runAtOnce(nodes: count, founders: founders, settings: settings, body)
+        }
+    }
+
+    /// A dozen clusters at once on two processors with a slow disk would time out for no other reason.
+    private static let turnstile = Turnstile(width: 2)
+
+    private static func runAtOnce(
+        nodes count: Int, founders: Int?, settings: [String], _ body: (NodeTestCluster) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("verdict-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -65,16 +81,15 @@ final class NodeTestCluster: Sendable {
                 "VERDICT_TIMING_ELECTION_TIMEOUT_MIN": "500ms", "VERDICT_TIMING_ELECTION_TIMEOUT_MAX": "1000ms",
             ],
             flags: settings)
-        let clusterID = ClusterID(high: 1, low: 2)
-        let members = configuration.nodes.enumerated().map { position, node in
+        let members = configuration.nodes.prefix(founders ?? count).enumerated().map { position, node in
             Member(nodeID: NodeID(rawValue: node.id), storageID: StorageID(rawValue: UInt64(position + 1)))
         }
+        let cluster = NodeTestCluster(configuration)
         for (node, member) in zip(configuration.nodes, members) {
             try DataFolder.initialise(
-                path: node.data, clusterID: clusterID, nodeID: member.nodeID, storageID: member.storageID,
+                path: node.data, clusterID: cluster.clusterID, nodeID: member.nodeID, storageID: member.storageID,
                 members: members, reserveBytes: 1 << 16)
         }
-        let cluster = NodeTestCluster(configuration)
         do {
             try await body(cluster)
         } catch {
@@ -102,14 +117,29 @@ final class NodeTestCluster: Sendable {
     func start(_ name: String) throws {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
-        let node = try CoordinatorNode(name, in: self.configuration, version: "test", logger: logger) { reason in
-            fatalError("the disk failed: \(reason)")
-        }
+        let node = try CoordinatorNode(
+            name, in: self.configuration, version: "test", logger: logger,
+            fatal: { reason in fatalError("the disk failed: \(reason)") },
+            onRemoved: { self.removed.withLock { _ = $0.insert(name) } })
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: node, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger))
         self.running.withLock { $0[name] = Running(group: group, task: Task { try await group.run() }) }
     }
+
+    /// Makes the folder of a node that is no member, and starts it.
+    func join(_ name: String, storageID: UInt64, knowing founders: [String]) throws {
+        let node = try #require(self.configuration.node(name))
+        try DataFolder.initialise(
+            path: node.data, clusterID: self.clusterID, nodeID: NodeID(rawValue: name),
+            storageID: StorageID(rawValue: storageID),
+            members: founders.map { Member(nodeID: NodeID(rawValue: $0), storageID: .unknown) }, isJoining: true,
+            reserveBytes: 1 << 16)
+        try self.start(name)
+    }
+
+    /// Whether a node has heard that it was removed.
+    func isRemoved(_ name: String) -> Bool { self.removed.withLock { $0.contains(name) } }
 
     func startAll() throws { for name in self.names { try self.start(name) } }
 

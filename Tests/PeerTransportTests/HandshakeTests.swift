@@ -50,14 +50,46 @@ import Testing
         #expect(Self.answer(three) == .establish(three, answer: .welcome(Self.one), isFirstUse: true))
         var directory = Self.directory
         directory.learn(three.storage, of: "n3")
-        #expect(directory.check("n3", storage: three.storage) == .known)
-        #expect(
-            directory.check("n3", storage: StorageID(rawValue: 5)) == .wrongStorage(expected: three.storage))
+        #expect(directory.check(three) == .known)
+        let other = { PeerIdentity(cluster: TestNode.cluster, node: $0, storage: StorageID(rawValue: 5)) }
+        #expect(directory.check(other("n3")) == .wrongStorage(expected: three.storage))
         // What is known once is not unlearned by another claim.
         directory.learn(StorageID(rawValue: 5), of: "n3")
         #expect(directory.storageID(of: "n3") == three.storage)
         directory.learn(StorageID(rawValue: 5), of: "n9")
-        #expect(directory.check("n9", storage: StorageID(rawValue: 5)) == .unknownNode)
+        #expect(directory.check(other("n9")) == .unknownNode)
+    }
+
+    @Test("Who takes part by a log that has more is heard; who did by one that has less was removed (paper, section 6)")
+    func listings() {
+        let directory = MemberDirectory(["n1": Self.one.storage, "n2": Self.two.storage], committed: 40)
+        func identity(_ node: NodeID, _ storage: UInt64, listing: LogIndex?) -> PeerIdentity {
+            PeerIdentity(
+                cluster: TestNode.cluster, node: node, storage: StorageID(rawValue: storage), listing: listing)
+        }
+        #expect(directory.check(identity("n4", 4, listing: 41)) == .newer)
+        #expect(directory.check(identity("n4", 4, listing: 40)) == .removed(at: 40))
+        #expect(directory.check(identity("n4", 4, listing: 0)) == .removed(at: 40))
+        #expect(directory.check(identity("n4", 4, listing: nil)) == .unknownNode)
+        // A node with a member's name: replaced since, or before, or one whose disk was lost and who begins anew.
+        #expect(directory.check(identity("n2", 99, listing: 41)) == .newer)
+        #expect(directory.check(identity("n2", 99, listing: 40)) == .wrongStorage(expected: Self.two.storage))
+        #expect(directory.check(identity("n2", 99, listing: nil)) == .wrongStorage(expected: Self.two.storage))
+        // What a member says of its log changes nothing.
+        #expect(directory.check(identity("n2", Self.two.storage.rawValue, listing: nil)) == .known)
+        // A cluster that has never changed its members has removed none.
+        #expect(Self.directory.check(identity("n9", 9, listing: 0)) == .unknownNode)
+        // A member that is not known is believed at first use, whatever its log says.
+        let unknown = MemberDirectory(["n3": .unknown], committed: 40)
+        #expect(unknown.check(identity("n3", 3, listing: nil)) == .firstUse)
+
+        var handshake = Handshake(accepting: Self.one)
+        _ = handshake.connected()
+        let younger = identity("n4", 4, listing: 41)
+        let hello = HandshakeMessage.hello(younger, target: "n1")
+        #expect(
+            handshake.received(Self.frame(.hello, hello.encoded), directory: directory)
+                == .establish(younger, answer: .welcome(Self.one), isFirstUse: false))
     }
 
     @Test func wrongHellosAreRefused() {
@@ -164,6 +196,7 @@ import Testing
                 .wrongStorage("n2", expected: StorageID(rawValue: 255), given: StorageID(rawValue: 1)),
                 "wrong storage: n2 comes with data folder 0000000000000001, known is 00000000000000ff"
             ),
+            (.removed("n4", at: 57), "removed: n4 is no member of the cluster any more (as of entry 57)"),
             (.notMe(wanted: "n1", actual: "n3"), "not me: n1 was wanted, this is n3"),
         ])
     func refusals(refusal: Refusal, text: String) throws {

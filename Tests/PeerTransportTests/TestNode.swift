@@ -13,6 +13,7 @@ enum NodeEvent: Hashable, Sendable {
     case message(Message, group: GroupID, from: NodeID)
     case request([UInt8], from: NodeID)
     case learned(StorageID, of: NodeID)
+    case removed(at: LogIndex, saidBy: NodeID)
 }
 
 /// One transport on an event loop of its own, and all that it tells.
@@ -51,6 +52,7 @@ struct TestNode: Sendable {
         }
 
         func learned(_ storage: StorageID, of peer: NodeID) { self.events.append(.learned(storage, of: peer)) }
+        func removed(at index: LogIndex, saidBy peer: NodeID) { self.events.append(.removed(at: index, saidBy: peer)) }
         func receiveBatchEnded() { self.transport.flush() }
     }
 

@@ -34,7 +34,7 @@ struct Fixture {
             configuration: configuration,
             recovered: RecoveredLog(
                 hardState: HardState(currentTerm: Term(rawValue: currentTerm), votedFor: votedFor), base: base,
-                entries: entries + more, membership: membership),
+                entries: entries + more, membership: membership ?? .test(voters)),
             appliedIndex: applied.map(LogIndex.init(rawValue:)) ?? base.index, seed: seed, now: self.now)
     }
 
@@ -165,7 +165,11 @@ extension Entry {
 }
 
 extension Member {
-    static func test(_ nodeID: NodeID) -> Member { Member(nodeID: nodeID, storageID: .unknown) }
+    /// Each has a disk that is known.
+    static func test(_ nodeID: NodeID) -> Member {
+        let number = nodeID.rawValue.utf8.reduce(UInt64(7)) { $0 &* 31 &+ UInt64($1) }
+        return Member(nodeID: nodeID, storageID: StorageID(rawValue: number))
+    }
 }
 
 extension Membership {

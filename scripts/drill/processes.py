@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -22,11 +23,18 @@ class Failed(Exception):
     """The drill found something that must not be, or could not do its work."""
 
 
+GIVEN = set()
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports below the range from which the system hands out ports, so that no connection of ours takes one meanwhile."""
+    """Ports below the range from which the system hands out ports, so that no connection of ours takes one meanwhile. None is
+    given twice."""
     ports, held = [], []
     while len(ports) < count:
         port = random.randrange(12_000, 32_000)
+        if port in GIVEN:
+            continue
+        GIVEN.add(port)
         probe = socket.socket()
         try:
             probe.bind(("127.0.0.1", port))
@@ -90,13 +98,7 @@ class Cluster:
     def start(self):
         """Writes the configuration with free ports, and starts; again with others if one was taken meanwhile."""
         for attempt in range(3):
-            ports = free_ports(2 * len(self.names))
-            text = self.extra
-            for position, name in enumerate(self.names):
-                self.ports[name] = ports[2 * position]
-                text += (f"[node {name}]\npeer = 127.0.0.1:{ports[2 * position + 1]}\n"
-                         f"client = 127.0.0.1:{ports[2 * position]}\ndata = {name}\n")
-            self.config.write_text(text)
+            self.config.write_text(self.extra + "".join(self.section(name) for name in self.names))
             done = self.control("start", check=False)
             if done.returncode == 0:
                 break
@@ -104,6 +106,23 @@ class Cluster:
             if attempt == 2 or "in use" not in done.stdout + done.stderr:
                 raise Failed(f"clusterctl start exited with {done.returncode}:\n{done.stdout}{done.stderr}")
         self.pools = {name: client.Pool("127.0.0.1", port) for name, port in self.ports.items()}
+
+    def section(self, name: str) -> str:
+        """A node's section of the configuration, with free ports."""
+        self.ports[name], peer = free_ports(2)
+        return f"[node {name}]\npeer = 127.0.0.1:{peer}\nclient = 127.0.0.1:{self.ports[name]}\ndata = {name}\n"
+
+    def add_node(self, name: str):
+        """Writes a node into the configuration that doesn't take part yet."""
+        with self.config.open("a") as config:
+            config.write(self.section(name))
+        self.data[name] = self.folder / name
+        self.pools[name] = client.Pool("127.0.0.1", self.ports[name])
+
+    def drop_node(self, name: str):
+        """Takes a node out of the configuration that takes part no longer."""
+        sections = re.split(r"(?m)^(?=\[)", self.config.read_text())
+        self.config.write_text("".join(text for text in sections if not text.startswith(f"[node {name}]")))
 
     def start_as_written(self) -> str:
         """Starts from the configuration that stands in the folder already; gives what clusterctl says."""

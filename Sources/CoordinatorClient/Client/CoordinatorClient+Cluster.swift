@@ -64,6 +64,29 @@ extension CoordinatorClient {
         }
     }
 
+    /// Who takes part, as the leader says.
+    /// - Parameter patience: how long to go on trying; `nil` is the configuration's. Zero: one attempt.
+    public func members(patience: Duration? = nil) async throws(CoordinatorClientError) -> ClusterMembers {
+        try await self.get("/v1/cluster/members", at: nil, patience: patience)
+    }
+
+    /// Changes who takes part, and returns when that is committed.
+    /// - Parameter patience: how long to go on trying while no leader answers; `nil` is the configuration's.
+    public func changeMembers(
+        _ change: MembersChange, patience: Duration? = nil
+    ) async throws(CoordinatorClientError) -> ClusterMembers {
+        let body: Data
+        do {
+            body = try JSONEncoder().encode(change)
+        } catch {
+            throw .init(.invalidRequest, "not expressible in JSON: \(error)", gid: nil)
+        }
+        let deadline = ContinuousClock.now + (patience ?? self.configuration.patience)
+        return try await self.perform(ClusterMembers.self, gid: nil, isChange: true, deadline: deadline) { _ in
+            HTTPCall(method: .POST, target: "/v1/cluster/members", body: body)
+        }
+    }
+
     private func get<Answer: Decodable>(
         _ target: String, at address: Address?, patience: Duration?
     ) async throws(CoordinatorClientError) -> Answer {

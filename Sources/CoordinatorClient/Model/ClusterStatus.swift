@@ -48,6 +48,8 @@ public struct ClusterStatus: Hashable, Sendable, Codable {
         public var clientAddress: String?
         /// Where it serves its peers.
         public var peerAddress: String?
+        /// `voter`, `learner`, `joining` or `leaving`. `nil` if the answering node doesn't say.
+        public var standing: String?
         /// The highest index that it knows to be committed.
         public var commitIndex: UInt64?
         /// The highest index that it has applied.
@@ -66,7 +68,7 @@ public struct ClusterStatus: Hashable, Sendable, Codable {
         /// The fields' names on the wire.
         public enum CodingKeys: String, CodingKey {
             /// See the properties of the same names.
-            case id, role, lag, reachable, since
+            case id, role, standing, lag, reachable, since
             /// `clientAddress`.
             case clientAddress = "client_address"
             /// `peerAddress`.

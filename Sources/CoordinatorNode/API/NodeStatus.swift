@@ -75,12 +75,24 @@ package struct ClusterStatus: Sendable {
     }
 }
 
+/// How much a member counts.
+package enum MemberStanding: String, Sendable, CaseIterable {
+    case voter
+    /// It gets the log and has no vote.
+    case learner
+    /// It becomes a voter with the change that is under way.
+    case joining
+    /// It leaves with the change that is under way.
+    case leaving
+}
+
 /// One member of a `ClusterStatus`. What isn't known of it is `nil`.
 package struct MemberStatus: Sendable {
     package var id: String
     package var role: NodeRole
     package var clientAddress: String
     package var peerAddress: String
+    package var standing: MemberStanding
     package var commitIndex: UInt64?
     package var appliedIndex: UInt64?
     package var lastIndex: UInt64?
@@ -93,13 +105,15 @@ package struct MemberStatus: Sendable {
     package var since: UInt64?
 
     package init(
-        id: String, role: NodeRole, clientAddress: String, peerAddress: String, commitIndex: UInt64?,
-        appliedIndex: UInt64?, lastIndex: UInt64?, matchIndex: UInt64?, lag: UInt64?, reachable: Bool, since: UInt64?
+        id: String, role: NodeRole, clientAddress: String, peerAddress: String, standing: MemberStanding = .voter,
+        commitIndex: UInt64?, appliedIndex: UInt64?, lastIndex: UInt64?, matchIndex: UInt64?, lag: UInt64?,
+        reachable: Bool, since: UInt64?
     ) {
         self.id = id
         self.role = role
         self.clientAddress = clientAddress
         self.peerAddress = peerAddress
+        self.standing = standing
         self.commitIndex = commitIndex
         self.appliedIndex = appliedIndex
         self.lastIndex = lastIndex

@@ -15,6 +15,8 @@ enum ClientRequest: Sendable {
     case list(state: TransactionState?, after: Gid?, limit: Int, Reply<TransactionPage>)
     case clusterStatus(Reply<ClusterStatus>)
     case transferLeadership(to: NodeID?, Reply<LeadershipAnswer>)
+    /// Who takes part; nil: as it is, else after this change.
+    case members(MembershipChange?, Reply<MembersAnswer>)
 
     /// Says why there is no answer.
     func fail(_ error: CoordinatorError) {
@@ -25,6 +27,7 @@ enum ClientRequest: Sendable {
         case .list(_, _, _, let reply): reply(.failure(error))
         case .clusterStatus(let reply): reply(.failure(error))
         case .transferLeadership(_, let reply): reply(.failure(error))
+        case .members(_, let reply): reply(.failure(error))
         }
     }
 }

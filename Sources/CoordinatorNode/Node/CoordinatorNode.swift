@@ -21,13 +21,15 @@ package struct CoordinatorNode: Service {
     private let logger: Logger
     private let version: String
     private let fatal: @Sendable (String) -> Never
+    private let onRemoved: @Sendable () -> Void
 
     /// - Parameters:
     ///   - name: which node of the configuration this is.
     ///   - fatal: ends the process after an error of the disk; it must write the reason where the operator looks.
+    ///   - onRemoved: the node isn't a member of its cluster any more: it should be shut down.
     package init(
         _ name: String, in configuration: ClusterConfiguration, version: String, logger: Logger,
-        fatal: @escaping @Sendable (String) -> Never
+        fatal: @escaping @Sendable (String) -> Never, onRemoved: @escaping @Sendable () -> Void
     ) throws(NodeError) {
         guard let node = configuration.node(name) else {
             throw .unknownNode(name, known: configuration.nodes.map(\.id))
@@ -39,6 +41,7 @@ package struct CoordinatorNode: Service {
         logger[metadataKey: LogKey.node] = "\(name)"
         self.logger = logger
         self.fatal = fatal
+        self.onRemoved = onRemoved
     }
 
     /// Runs until the process is asked to stop: then takes nothing more, lets what is under way end, puts applied state on
@@ -50,7 +53,7 @@ package struct CoordinatorNode: Service {
         let edge = MultiThreadedEventLoopGroup(numberOfThreads: max(1, min(4, System.coreCount / 2)))
         let running = try await RunningNode.start(
             node: self.node, configuration: self.configuration, loop: group.next(), edge: edge,
-            version: self.version, logger: self.logger, fatal: self.fatal)
+            version: self.version, logger: self.logger, fatal: self.fatal, onRemoved: self.onRemoved)
         do {
             try await withGracefulShutdownHandler {
                 try await running.serve()

@@ -16,6 +16,8 @@ enum ForwardedRequest: Sendable {
     case snapshotPiece(SnapshotDescription, offset: UInt64)
     /// Let another voter lead. Asked of the leader.
     case transferLeadership(to: NodeID?)
+    /// Who takes part, after this change if one is given? Asked of the leader.
+    case members(MembershipChange?)
 
     private enum Tag: UInt8 {
         case command = 1
@@ -23,6 +25,7 @@ enum ForwardedRequest: Sendable {
         case status = 3
         case snapshotPiece = 4
         case transferLeadership = 5
+        case members = 6
     }
 
     func encoded() -> [UInt8] {
@@ -40,6 +43,9 @@ enum ForwardedRequest: Sendable {
         case .transferLeadership(let target):
             writer.write(Tag.transferLeadership.rawValue)
             writer.writeOptional(target) { MessageCodec.encode($1, into: &$0) }
+        case .members(let change):
+            writer.write(Tag.members.rawValue)
+            writer.writeOptional(change) { $1.encode(into: &$0) }
         }
         return writer.bytes
     }
@@ -57,6 +63,9 @@ enum ForwardedRequest: Sendable {
                 to: try reader.readOptional("target") { reader throws(ByteError) in
                     try MessageCodec.decodeNode(from: &reader)
                 })
+        case .members:
+            self = .members(
+                try reader.readOptional("change") { reader throws(ByteError) in try MembershipChange(from: &reader) })
         case nil: throw .invalidValue(offset: 0, field: "request")
         }
         try reader.finish()
@@ -82,6 +91,8 @@ enum ForwardedReply: Sendable {
     case leadership(LeadershipAnswer)
     /// The leader can't do that, and why.
     case refused(String)
+    /// Who takes part.
+    case members(MembersAnswer)
 
     private enum Tag: UInt8 {
         case committed = 1
@@ -94,6 +105,7 @@ enum ForwardedReply: Sendable {
         case noSnapshot = 8
         case leadership = 9
         case refused = 10
+        case members = 11
     }
 
     /// The longest answer of a command, in bytes: far above any transaction's.
@@ -131,6 +143,9 @@ enum ForwardedReply: Sendable {
         case .refused(let reason):
             writer.write(Tag.refused.rawValue)
             writer.write(reason)
+        case .members(let answer):
+            writer.write(Tag.members.rawValue)
+            answer.encode(into: &writer)
         }
         return writer.bytes
     }
@@ -159,6 +174,7 @@ enum ForwardedReply: Sendable {
                     before: try reader.readString(limit: NodeID.maximumLength),
                     leader: try reader.readString(limit: NodeID.maximumLength), term: try reader.read()))
         case .refused: self = .refused(try reader.readString(limit: Self.longestReason))
+        case .members: self = .members(try MembersAnswer(from: &reader))
         case nil: throw .invalidValue(offset: 0, field: "reply")
         }
         try reader.finish()

@@ -3,7 +3,7 @@
 import Locks
 import NIOCore
 import NIOPosix
-import Raft
+package import Raft
 import StateStore
 package import Transactions
 
@@ -69,6 +69,10 @@ package final class NodeCoordinator: Coordinator {
 
     package func transferLeadership(to target: String?) async throws(CoordinatorError) -> LeadershipAnswer {
         try await self.ask { .transferLeadership(to: target.map { NodeID(rawValue: $0) }, $0) }
+    }
+
+    package func members(_ change: MembershipChange?) async throws(CoordinatorError) -> MembersAnswer {
+        try await self.ask { .members(change, $0) }
     }
 
     package func nodeStatus() -> NodeStatus { self.board.nodeStatus }

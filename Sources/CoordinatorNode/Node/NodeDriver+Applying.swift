@@ -11,6 +11,7 @@ extension NodeDriver {
         let (results, commands, effects) = self.applier.apply(entry)
         self.answerProposers(of: entry, commands: commands, results: results)
         for effect in effects { self.perform(effect) }
+        if entry.kind == .membership { self.membersChanged() }
     }
 
     private func perform(_ effect: TransactionEffect) {

@@ -24,6 +24,7 @@ extension NodeDriver {
                         index: self.applier.applied.index.rawValue)))
         case .clusterStatus(let reply): self.gatherStatus(reply)
         case .transferLeadership(let target, let reply): self.transferLeadership(to: target, reply)
+        case .members(let change, let reply): self.members(change, reply)
         }
     }
 
@@ -109,7 +110,7 @@ extension NodeDriver {
         case .unknown:
             self.pending[number]?.isPerhapsProposed = true
             self.park(number)
-        case .status, .snapshotPiece, .noSnapshot, .leadership, .refused:
+        case .status, .snapshotPiece, .noSnapshot, .leadership, .refused, .members:
             self.logger.warning("A leader's reply answers another question", metadata: [LogKey.reason: "\(reply)"])
             self.pending[number]?.isPerhapsProposed = true
             self.park(number)
@@ -189,6 +190,7 @@ extension NodeDriver {
     }
 
     func proposalAppended(_ id: ProposalID, at index: LogIndex, term: Term) {
+        self.membersChanges[id.rawValue]?.position = LogPosition(index: index, term: term)
         guard let proposers = self.proposed.removeValue(forKey: id) else { return }
         // An older proposal at this index was cut off here, but may live in another node's log: it isn't certainly gone.
         if let lost = self.inLog.updateValue((term, proposers), forKey: index.rawValue) {

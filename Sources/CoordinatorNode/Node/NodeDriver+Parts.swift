@@ -24,13 +24,15 @@ extension NodeDriver {
         let configuration: ClusterConfiguration
         let logger: Logger
         let fatal: @Sendable (String) -> Never
+        let onRemoved: @Sendable (LogIndex) -> Void
     }
 
     /// Puts the driver together on its loop, with its transport and its executor.
     convenience init(_ parts: Parts, on loop: any EventLoop) {
         let configuration = parts.configuration
         let recovered = parts.recovered
-        var raft = RaftConfiguration(nodeID: recovered.identity.node, voters: recovered.members.map(\.nodeID))
+        var raft = RaftConfiguration(nodeID: recovered.identity.node, voters: [])
+        raft.storageID = recovered.identity.storage
         raft.heartbeatInterval = configuration.timing.heartbeat.wholeNanoseconds
         let shortest = configuration.timing.electionTimeoutMinimum.wholeNanoseconds
         raft.electionTimeout = shortest...max(shortest, configuration.timing.electionTimeoutMaximum.wholeNanoseconds)
@@ -46,21 +48,13 @@ extension NodeDriver {
             machine: recovered.machine, applied: recovered.applied, archive: parts.archive, writer: parts.stateWriter,
             logger: parts.logger
         ) { fatal("\($0)") }
+        // It learns of its peers with the first turn, when the core says who takes part.
         let transport = PeerTransport(
-            loop: loop, identity: recovered.identity,
-            members: Dictionary(
-                configuration.nodes.map { node in
-                    (NodeID(rawValue: node.id), PeerAddress(host: "\(node.peer.host)", port: node.peer.port))
-                }, uniquingKeysWith: { first, _ in first }),
-            directory: MemberDirectory(
-                Dictionary(recovered.members.map { ($0.nodeID, $0.storageID) }, uniquingKeysWith: { first, _ in first })
-            ),
+            loop: loop, identity: recovered.identity, members: [:], directory: MemberDirectory([:]),
             seed: .random(in: .min ... .max), logger: parts.logger)
         self.init(
-            loop: loop, identity: recovered.identity, members: recovered.members,
-            addresses: Dictionary(
-                configuration.nodes.map { (NodeID(rawValue: $0.id), ("\($0.client)", "\($0.peer)")) },
-                uniquingKeysWith: { first, _ in first }),
+            loop: loop, identity: recovered.identity, learnedStorage: recovered.learnedStorage,
+            addresses: recovered.addresses,
             core: core, applier: applier, log: parts.logWriter, transport: transport,
             snapshots: SnapshotKeeper(statePath: recovered.statePath, identity: recovered.stateIdentity),
             stateIdentity: recovered.stateIdentity,
@@ -83,6 +77,8 @@ extension NodeDriver {
                 }
             }
         }
+        self.onRemoved = parts.onRemoved
+        self.membersChanged()
         self.executor = self.makeExecutor(parts, on: loop)
     }
 

@@ -30,6 +30,7 @@ extension NodeDriver: PeerTransportDelegate {
 
     func learned(_ storage: StorageID, of peer: NodeID) {
         self.unproven.insert(peer)
+        self.learnedStorage[peer] = storage
         self.onLearned?(storage, peer)
     }
 
@@ -58,6 +59,16 @@ extension NodeDriver: PeerTransportDelegate {
                 switch result {
                 case .success(let answer): self.reply(.leadership(answer), to: reply)
                 case .failure(.refused(let reason)): self.reply(.refused(reason), to: reply)
+                case .failure: self.reply(.notLeader, to: reply)
+                }
+            }
+        case .members(let change):
+            guard !self.isStopping, self.core.summary.role == .leader else { return self.reply(.notLeader, to: reply) }
+            self.leaderMembers(change) { result in
+                switch result {
+                case .success(let answer): self.reply(.members(answer), to: reply)
+                case .failure(.refused(let reason)): self.reply(.refused(reason), to: reply)
+                case .failure(.outcomeUnknown): self.reply(.unknown, to: reply)
                 case .failure: self.reply(.notLeader, to: reply)
                 }
             }
@@ -91,7 +102,7 @@ extension NodeDriver: PeerTransportDelegate {
     private static let statusWait = TimeAmount.milliseconds(500)
 
     func gatherStatus(_ reply: @escaping ClientRequest.Reply<ClusterStatus>) {
-        let others = self.members.map(\.nodeID).filter { $0 != self.identity.node }
+        let others = self.core.membership.members.map(\.nodeID).filter { $0 != self.identity.node }
         let request = ForwardedRequest.status.encoded()
         let deadline = NIODeadline.now() + Self.statusWait
         let gathered = NIOLoopBoundBox([self.identity.node: self.fullVitals], eventLoop: self.loop)
@@ -114,13 +125,14 @@ extension NodeDriver: PeerTransportDelegate {
         return ClusterStatus(
             clusterID: self.identity.cluster.hexadecimal, node: self.identity.node.rawValue,
             leader: (leader?.leader ?? own.leader)?.rawValue, term: leader?.term ?? own.term,
-            nodes: self.members.map(\.nodeID).sorted().map { id in
+            nodes: self.knownMembers.map { member in
+                let id = member.nodeID
                 let vitals = gathered[id]
-                let address = self.addresses[id]
                 let applied = vitals?.appliedIndex
                 return MemberStatus(
                     id: id.rawValue, role: vitals.map { NodeRole($0.role) } ?? .unknown,
-                    clientAddress: address?.client ?? "", peerAddress: address?.peer ?? "",
+                    clientAddress: member.clientAddress, peerAddress: member.peerAddress,
+                    standing: MemberStanding(of: id, in: self.core.membership),
                     commitIndex: vitals?.commitIndex, appliedIndex: applied, lastIndex: vitals?.lastIndex,
                     matchIndex: id.rawValue == leader?.leader?.rawValue
                         ? leader?.durableIndex : leader?.matchIndexes[id],
@@ -137,6 +149,14 @@ extension NodeRole {
         case .follower: self = .follower
         case .preCandidate, .candidate: self = .candidate
         }
+    }
+}
+
+extension StorageID {
+    /// 16 hexadecimal digits.
+    var hexadecimal: String {
+        let digits = String(self.rawValue, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
 

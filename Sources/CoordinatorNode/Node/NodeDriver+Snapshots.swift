@@ -73,6 +73,7 @@ extension NodeDriver {
             ])
         let fetch = SnapshotFetch(offer: offer, leader: leader, isUnderWay: true, number: self.nextNumber())
         self.fetch = fetch
+        self.membersChanged()
         let bound = NIOLoopBound(self, eventLoop: self.loop)
         self.snapshots.begin { [loop] result in
             loop.execute { bound.value.fetched(fetch.number, 0, result) }

@@ -15,7 +15,6 @@ import Transactions
 final class NodeDriver {
     let loop: any EventLoop
     let identity: PeerIdentity
-    let members: [Member]
     let settings: DriverSettings
     let clock: NodeClock
     let logger: Logger
@@ -23,8 +22,7 @@ final class NodeDriver {
     let log: any DurableLog
     let mailbox: LoopMailbox<ClientRequest>
     let board: StatusBoard
-    /// How other nodes are shown in a cluster's status.
-    let addresses: [NodeID: (client: String, peer: String)]
+    let addresses: AddressBook
     var executor: Executor?
     let snapshots: SnapshotKeeper
     let stateIdentity: StateIdentity
@@ -67,6 +65,14 @@ final class NodeDriver {
     var retryTimer: Scheduled<Void>?
     var waiters = DecisionWaiters()
     var handOvers: [UInt64: HandOver] = [:]
+    var membersChanges: [UInt64: MembersChange] = [:]
+    /// Lives of members' data folders that the log doesn't name: what this node's disk has of them.
+    var learnedStorage: [NodeID: StorageID]
+    /// The log has said that this node takes part.
+    var wasMember = false
+    var isRemoved = false
+    /// Hears once that this node isn't a member any more.
+    var onRemoved: ((LogIndex) -> Void)?
     /// Reads that know their index and wait for it to be applied.
     var awaitingApply: [(index: UInt64, number: UInt64)] = []
     var lastNumber: UInt64 = 0
@@ -87,15 +93,15 @@ final class NodeDriver {
     var peerReads: [UInt64: PeerReply] = [:]
 
     init(
-        loop: any EventLoop, identity: PeerIdentity, members: [Member],
-        addresses: [NodeID: (client: String, peer: String)], core: RaftCore, applier: Applier, log: any DurableLog,
+        loop: any EventLoop, identity: PeerIdentity, learnedStorage: [NodeID: StorageID], addresses: AddressBook,
+        core: RaftCore, applier: Applier, log: any DurableLog,
         transport: PeerTransport, snapshots: SnapshotKeeper, stateIdentity: StateIdentity,
         reopenReaders: @escaping () -> Void, mailbox: LoopMailbox<ClientRequest>, board: StatusBoard,
         settings: DriverSettings, clock: NodeClock, logger: Logger
     ) {
         self.loop = loop
         self.identity = identity
-        self.members = members
+        self.learnedStorage = learnedStorage
         self.addresses = addresses
         self.core = core
         self.applier = applier
@@ -115,6 +121,13 @@ final class NodeDriver {
     /// Begins. The transport must listen and have this driver as its delegate.
     func start() {
         self.loop.preconditionInEventLoop()
+        let membership = self.core.membership
+        let strangers = self.addresses.strangers(to: membership)
+        if !strangers.isEmpty {
+            self.logger.warning(
+                "The configuration names nodes that are no members (clusterctl members add)",
+                metadata: [LogKey.peer: "\(strangers.map(\.rawValue).joined(separator: ", "))"])
+        }
         self.scheduleTurn()
     }
 
@@ -147,6 +160,7 @@ final class NodeDriver {
         self.publish()
         self.armTimer()
         self.finishDrain()
+        self.finishMembersChanges()
         self.noteLength(of: began)
     }
 
@@ -178,7 +192,8 @@ final class NodeDriver {
             case .takeSnapshot: self.takeSnapshot()
             case .fetchSnapshot(let offer, let leader): self.fetchSnapshot(offer, from: leader)
             case .installSnapshot(let offer): self.installSnapshot(offer)
-            case .membershipChanged, .membershipRefused: break
+            case .membershipChanged: self.membersChanged()
+            case .membershipRefused(let id, let problem): self.membershipRefused(id, problem)
             }
         }
     }

@@ -11,8 +11,10 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     case log(StoreError)
     /// The applied state can't be used.
     case state(StateStoreError)
-    /// The folder was initialised with other members than the configuration names.
-    case membersDiffer(path: String, stored: [String], configured: [String])
+    /// The log names a member that nobody gives an address of.
+    case noAddress(path: String, node: String, configured: [String])
+    /// The node was removed from its cluster at an entry of the log.
+    case removed(path: String, node: String, UInt64)
     /// The applied state is of another history than the log: one of the two was lost or exchanged.
     case stateNotInLog(path: String, appliedIndex: UInt64, appliedTerm: UInt64, lastIndex: UInt64)
     /// The applied state is older than the log's beginning, or was lost: a snapshot must take its place.
@@ -26,10 +28,16 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
             "the configuration has no node '\(name)'; it has \(known.joined(separator: ", "))"
         case .log(let error): error.description
         case .state(let error): error.description
-        case .membersDiffer(let path, let stored, let configured):
+        case .noAddress(let path, let node, let configured):
             """
-            \(path) was initialised for the nodes \(stored.joined(separator: ", ")), but the configuration names \
-            \(configured.joined(separator: ", ")); members can't be changed by editing the file
+            by the log in \(path) \(node) is a member of the cluster, but the configuration, which names \
+            \(configured.joined(separator: ", ")), doesn't say where it is; members can't be changed by editing the file: \
+            clusterctl members remove \(node)
+            """
+        case .removed(let path, let node, let index):
+            """
+            \(node) was removed from the cluster (as of entry \(index)), so nothing starts on \(path) any more. Remove the \
+            folder, or keep it elsewhere; clusterctl members add \(node) makes a new one
             """
         case .stateNotInLog(let path, let appliedIndex, let appliedTerm, let lastIndex):
             """
@@ -45,7 +53,7 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     /// Whether another flag or configuration puts it right.
     package var isUsage: Bool {
         switch self {
-        case .unknownNode, .membersDiffer: true
+        case .unknownNode, .noAddress, .removed: true
         case .log, .state, .stateNotInLog, .stateTooOld, .pidFile: false
         }
     }
@@ -55,7 +63,7 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .log(let error): error.isDamage
         case .stateNotInLog, .stateTooOld: true
-        case .state, .unknownNode, .membersDiffer, .pidFile: false
+        case .state, .unknownNode, .noAddress, .removed, .pidFile: false
         }
     }
 }

@@ -13,7 +13,9 @@ import Transactions
 /// against each other.
 struct RecoveredNode: Sendable {
     let identity: PeerIdentity
-    let members: [Member]
+    /// Lives of other members' folders that this node has heard of first.
+    let learnedStorage: [NodeID: StorageID]
+    let addresses: AddressBook
     private(set) var log: RecoveredLog
     let statePath: String
     let stateIdentity: StateIdentity
@@ -28,6 +30,7 @@ struct RecoveredNode: Sendable {
     static func openLog(
         of node: ClusterConfiguration.Node, in configuration: ClusterConfiguration
     ) throws(NodeError) -> sending SQLiteLog {
+        if let index = DataFolder.removedAt(path: node.data) { throw .removed(path: node.data, node: node.id, index) }
         do {
             return try SQLiteLog(
                 folder: node.data, nodeID: NodeID(rawValue: node.id),
@@ -42,7 +45,9 @@ struct RecoveredNode: Sendable {
         log: SQLiteLog, of node: ClusterConfiguration.Node, in configuration: ClusterConfiguration
     ) throws(NodeError) {
         self.log = log.takeRecovered()
-        self.members = log.members
+        self.learnedStorage = Dictionary(
+            log.members.map { ($0.nodeID, $0.storageID) }, uniquingKeysWith: { first, _ in first })
+        self.addresses = AddressBook(configuration)
         self.identity = PeerIdentity(
             cluster: log.identity.clusterID, node: log.identity.nodeID, storage: log.identity.storageID)
         self.statePath = node.data + "/state.db"
@@ -52,10 +57,9 @@ struct RecoveredNode: Sendable {
                 (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * UInt64($0))) }
             },
             nodeID: self.identity.node.rawValue, storageID: self.identity.storage.rawValue)
-        let stored = self.members.map(\.nodeID.rawValue).sorted()
-        let configured = configuration.nodes.map(\.id).sorted()
-        guard stored == configured else {
-            throw .membersDiffer(path: node.data, stored: stored, configured: configured)
+        let membership = self.log.membership ?? Membership(voters: [])
+        for member in membership.members where self.addresses.peer(of: member) == nil {
+            throw .noAddress(path: node.data, node: member.nodeID.rawValue, configured: configuration.nodes.map(\.id))
         }
     }
 

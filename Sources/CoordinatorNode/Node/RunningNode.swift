@@ -3,6 +3,7 @@
 import ClusterConfiguration
 import Logging
 import NIOCore
+import NIOPosix
 import PeerTransport
 import Raft
 import RaftStore
@@ -32,7 +33,7 @@ struct RunningNode: Sendable {
     static func start(
         node: ClusterConfiguration.Node, configuration: ClusterConfiguration, loop: any EventLoop,
         edge: any EventLoopGroup, version: String, logger: Logger,
-        fatal: @escaping @Sendable (String) -> Never
+        fatal: @escaping @Sendable (String) -> Never, onRemoved: @escaping @Sendable () -> Void
     ) async throws -> RunningNode {
         let log = try RecoveredNode.openLog(of: node, in: configuration)
         var found = try RecoveredNode(log: log, of: node, in: configuration)
@@ -81,7 +82,18 @@ struct RunningNode: Sendable {
             recovered: recovered, archive: archive, lists: lists, stateWriter: stateWriter, logWriter: logWriter,
             branch: branch,
             mailbox: mailbox, board: board, configuration: configuration, logger: logger,
-            fatal: fatal)
+            fatal: fatal,
+            onRemoved: { index in
+                // A file is written: not on the loop.
+                NIOThreadPool.singleton.submit { _ in
+                    do {
+                        try DataFolder.noteRemoved(path: node.data, at: index.rawValue)
+                    } catch {
+                        logger.error("The removal can't be noted", metadata: [LogKey.reason: "\(error)"])
+                    }
+                    onRemoved()
+                }
+            })
         let (driver, listening) = try await loop.submit {
             let driver = NodeDriver(parts, on: loop)
             driverSlot.value = driver
@@ -151,14 +163,6 @@ struct RunningNode: Sendable {
         let slot = self.driverSlot
         self.loop.execute { slot.value = nil }
         self.pidFile.remove()
-    }
-}
-
-extension Host {
-    /// As the operating system takes it: an IPv6 address without brackets.
-    fileprivate var connectable: String {
-        let text = self.description
-        return text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
     }
 }
 

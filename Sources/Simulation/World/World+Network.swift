@@ -114,13 +114,3 @@ extension World {
         }
     }
 }
-
-extension Message {
-    /// What may promise something about the sender's disk.
-    fileprivate var isReply: Bool {
-        switch self {
-        case .preVoteReply, .requestVoteReply, .appendEntriesReply: true
-        case .preVote, .requestVote, .appendEntries, .installSnapshot, .timeoutNow: false
-        }
-    }
-}

@@ -41,8 +41,10 @@ extension World {
         node.syncedState = node.stored
         let applied = lacksState ? recovered.base.index : node.stored.appliedIndex
         try self.judge.restarts(node.number, recovered: recovered, appliedIndex: applied)
+        var configuration = node.configuration
+        configuration.storageID = node.storage
         node.core = RaftCore(
-            configuration: node.configuration, recovered: recovered, appliedIndex: lacksState ? nil : applied,
+            configuration: configuration, recovered: recovered, appliedIndex: lacksState ? nil : applied,
             seed: self.nodeRandom.next(), now: Instant(nanoseconds: self.now))
         node.condition = .running
         self.record(

@@ -68,10 +68,18 @@ struct ClusterContext: Sendable {
         of nodes: [ClusterConfiguration.Node]? = nil, attemptTimeout: Duration? = nil,
         _ body: (CoordinatorClient) async throws(CommandFailure) -> Result
     ) async throws(CommandFailure) -> Result {
+        try await self.withClient(
+            at: (nodes ?? self.configuration.nodes).map(Self.address), attemptTimeout: attemptTimeout, body)
+    }
+
+    /// Runs with a client of these addresses, and closes it.
+    func withClient<Result: Sendable>(
+        at addresses: [CoordinatorClient.Address], attemptTimeout: Duration?,
+        _ body: (CoordinatorClient) async throws(CommandFailure) -> Result
+    ) async throws(CommandFailure) -> Result {
         var settings = CoordinatorClient.Configuration()
         if let attemptTimeout { settings.attemptTimeout = attemptTimeout }
-        let client = CoordinatorClient(
-            addresses: (nodes ?? self.configuration.nodes).map(Self.address), configuration: settings)
+        let client = CoordinatorClient(addresses: addresses, configuration: settings)
         do throws(CommandFailure) {
             let result = try await body(client)
             await client.shutdown()

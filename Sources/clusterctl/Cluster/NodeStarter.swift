@@ -112,19 +112,9 @@ struct NodeStarter: Sendable {
             var running = started
             var failed: [Failed] = []
             func result(_ outcome: Outcome) -> Result { Result(outcome: outcome, failed: failed) }
-            var waiting = started.map(\.node.id)
-            while true {
-                failed += Self.removeEnded(from: &running)
-                var answers: [(one: Started, answer: Answer)] = []
-                for one in running where waiting.contains(one.node.id) {
-                    answers.append((one, await self.answer(one, client)))
-                }
-                let missing = answers.filter { $0.answer != .own }
-                waiting = missing.map(\.one.node.id)
-                guard !missing.isEmpty else { break }
-                guard ContinuousClock.now < deadline else { return result(.notServing(Self.late(missing, patience))) }
-                try? await Task.sleep(for: .milliseconds(20))
-            }
+            let (missing, ended) = await self.missing(of: &running, until: deadline, client)
+            failed += ended
+            guard missing.isEmpty else { return result(.notServing(Self.late(missing, patience))) }
             while true {
                 failed += Self.removeEnded(from: &running)
                 let count = running.count + already.count + others
@@ -144,6 +134,37 @@ struct NodeStarter: Sendable {
                 return result(
                     .serving(leader: leader, term: served.status.term, after: begin.duration(to: served.at)))
             }
+        }
+    }
+
+    /// Waits until every one of the processes answers.
+    func waitForAnswers(of started: [Started], atMost patience: Duration) async throws(CommandFailure) {
+        let deadline = ContinuousClock.now + patience
+        try await self.context.withClient(attemptTimeout: .seconds(1)) { client throws(CommandFailure) in
+            var running = started
+            let (missing, ended) = await self.missing(of: &running, until: deadline, client)
+            if let failed = ended.first { throw CommandFailure(.failure, failed.problem) }
+            guard missing.isEmpty else { throw Self.late(missing, patience) }
+        }
+    }
+
+    /// Waits for an answer of every process that still runs.
+    /// - Returns: those that gave none in time, and those that have ended.
+    private func missing(
+        of running: inout [Started], until deadline: ContinuousClock.Instant, _ client: CoordinatorClient
+    ) async -> (missing: [(one: Started, answer: Answer)], ended: [Failed]) {
+        var ended: [Failed] = []
+        var waiting = running.map(\.node.id)
+        while true {
+            ended += Self.removeEnded(from: &running)
+            var answers: [(one: Started, answer: Answer)] = []
+            for one in running where waiting.contains(one.node.id) {
+                answers.append((one, await self.answer(one, client)))
+            }
+            let missing = answers.filter { $0.answer != .own }
+            waiting = missing.map(\.one.node.id)
+            guard !missing.isEmpty, ContinuousClock.now < deadline else { return (missing, ended) }
+            try? await Task.sleep(for: .milliseconds(20))
         }
     }
 

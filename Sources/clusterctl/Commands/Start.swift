@@ -102,8 +102,9 @@ struct Start: ClusterCommand {
                     node: node.id,
                     problem: """
                         there is no node in the data folder of \(node.id) (\(node.data)), while other nodes of the cluster \
-                        have theirs or run on other machines. A new cluster begins with clusterctl init; a node that has \
-                        lost its folder must not start with an empty one
+                        have theirs or run on other machines. A new cluster begins with clusterctl init. A node that has \
+                        lost its folder must not start with an empty one: clusterctl members replace \(node.id). A node that \
+                        is new: clusterctl members add \(node.id)
                         """)
             }
         }

@@ -100,7 +100,7 @@ struct Stop: ClusterCommand {
     }
 
     /// Waits for the end of a process.
-    private static func ends(
+    static func ends(
         _ node: ClusterConfiguration.Node, _ pid: Int32, _ context: ClusterContext,
         until deadline: ContinuousClock.Instant
     ) async -> Bool {

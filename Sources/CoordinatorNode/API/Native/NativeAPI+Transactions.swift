@@ -151,46 +151,10 @@ extension NativeAPI {
         }
     }
 
-    // MARK: The cluster
-
-    /// `GET /v1/cluster`
-    func cluster() async throws(Problem) -> Answer {
-        do {
-            let status = try await self.coordinator.clusterStatus()
-            return Answer(NativeAnswers.cluster(status, index: self.coordinator.nodeStatus().appliedIndex))
-        } catch {
-            throw self.problem(error, gid: nil)
-        }
-    }
-
-    /// `POST /v1/cluster/transfer-leadership`
-    func transferLeadership(_ body: [UInt8]) async throws(Problem) -> Answer {
-        let value = try Self.parseUnlessEmpty(body)
-        let target = try Self.fields { () throws(FieldError) in try NativeRequests.transferTarget(value) }
-        do {
-            let answer = try await self.coordinator.transferLeadership(to: target)
-            return Answer(
-                NativeAnswers.leadership(answer, node: self.node, index: self.coordinator.nodeStatus().appliedIndex))
-        } catch {
-            throw self.problem(error, gid: nil)
-        }
-    }
-
-    /// `GET /readyz`
-    func ready() throws(Problem) -> Answer {
-        guard self.coordinator.isReady else {
-            throw Problem(
-                .notReady,
-                "This node knows no leader, has no room on its disk, or has not yet applied all that is committed.",
-                retryAfter: .seconds(1))
-        }
-        return Answer(NativeAnswers.health("ready", self.coordinator.nodeStatus()))
-    }
-
     // MARK: Errors
 
     /// What the client is told; what only the operator may know is logged.
-    private func problem(_ error: CoordinatorError, gid: Gid?) -> Problem {
+    func problem(_ error: CoordinatorError, gid: Gid?) -> Problem {
         if case .failed(let reason) = error {
             self.logger.error(
                 "The coordinator failed", metadata: ["tx.gid": "\(gid?.rawValue ?? "")", "reason": "\(reason)"])
@@ -198,7 +162,7 @@ extension NativeAPI {
         return Problem(error, gid: gid)
     }
 
-    private static func parse(_ body: [UInt8]) throws(Problem) -> JSONValue {
+    static func parse(_ body: [UInt8]) throws(Problem) -> JSONValue {
         do {
             return try JSONDocument(body).root
         } catch {
@@ -206,11 +170,11 @@ extension NativeAPI {
         }
     }
 
-    private static func parseUnlessEmpty(_ body: [UInt8]) throws(Problem) -> JSONValue? {
+    static func parseUnlessEmpty(_ body: [UInt8]) throws(Problem) -> JSONValue? {
         body.isEmpty ? nil : try Self.parse(body)
     }
 
-    private static func fields<Value>(_ read: () throws(FieldError) -> Value) throws(Problem) -> Value {
+    static func fields<Value>(_ read: () throws(FieldError) -> Value) throws(Problem) -> Value {
         do {
             return try read()
         } catch {

@@ -12,7 +12,7 @@ import Transactions
 /// The native HTTP/JSON API, version 1: turns a request into a command or a read, asks the coordinator, and writes the
 /// answer. It decides nothing.
 ///
-/// Routing is a table of ten paths (`NativeRoute`) and not the server's router, which takes `//v1///node` for
+/// Routing is a table of paths (`NativeRoute`) and not the server's router, which takes `//v1///node` for
 /// `/v1/node`, answers a wrong method with 404, and decodes a gid's `%2F` only after it has looked for slashes in some
 /// of its paths.
 package struct NativeAPI: HTTPResponder {
@@ -94,6 +94,7 @@ package struct NativeAPI: HTTPResponder {
         case .commit(let gid): return try await self.commit(body, of: Self.gid(inPath: gid))
         case .abort(let gid): return try await self.abort(body, of: Self.gid(inPath: gid))
         case .transferLeadership: return try await self.transferLeadership(body)
+        case .members: return try await self.changeMembers(body)
         case .cluster, .node, .live, .ready:
             // `methods` has let none of these through.
             throw Problem(.methodNotAllowed, "This path takes \(Self.names(route.methods)).")
@@ -107,6 +108,9 @@ package struct NativeAPI: HTTPResponder {
         case .cluster:
             _ = try QueryParameters(query, known: [])
             return try await self.cluster()
+        case .members:
+            _ = try QueryParameters(query, known: [])
+            return try await self.members(nil)
         case .node:
             _ = try QueryParameters(query, known: [])
             return Answer(NativeAnswers.node(self.coordinator.nodeStatus()))

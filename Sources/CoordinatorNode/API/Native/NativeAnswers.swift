@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Raft
 import Transactions
 
 /// Writes the answers of the native API. Payloads and headers of branches are never shown: they may hold what only the
@@ -71,6 +72,28 @@ enum NativeAnswers {
             json.field("before", answer.before)
             json.field("leader", answer.leader)
             Self.position(node: node, term: answer.term, index: index, to: &json)
+        }
+        return writer.bytes
+    }
+
+    /// - Parameter node: the one that answers; term and index are the leader's.
+    static func members(_ answer: MembersAnswer, node: String) -> [UInt8] {
+        let membership = answer.membership
+        var writer = JSONWriter(capacity: 256 + 192 * membership.members.count)
+        writer.object { json in
+            json.key("members")
+            json.array(membership.members) { json, member in
+                json.object { json in
+                    json.field("id", member.nodeID.rawValue)
+                    json.field("standing", MemberStanding(of: member.nodeID, in: membership).rawValue)
+                    json.field("storage_id", member.storageID == .unknown ? nil : member.storageID.hexadecimal)
+                    json.field("peer_address", member.peerAddress)
+                    json.field("client_address", member.clientAddress)
+                }
+            }
+            json.field("settled", answer.isSettled)
+            json.field("leader", answer.leader)
+            Self.position(node: node, term: answer.term, index: answer.index, to: &json)
         }
         return writer.bytes
     }
@@ -152,6 +175,7 @@ enum NativeAnswers {
             json.field("role", member.role.rawValue)
             json.field("client_address", member.clientAddress)
             json.field("peer_address", member.peerAddress)
+            json.field("standing", member.standing.rawValue)
             json.field("commit_index", member.commitIndex)
             json.field("applied_index", member.appliedIndex)
             json.field("last_index", member.lastIndex)

@@ -14,6 +14,7 @@ enum NativeRoute: Hashable {
     case abort(Substring)
     case cluster
     case transferLeadership
+    case members
     case node
     case live
     case ready
@@ -44,6 +45,7 @@ enum NativeRoute: Hashable {
             }
         case ("cluster", 0): self = .cluster
         case ("cluster", 1) where segments[3] == "transfer-leadership": self = .transferLeadership
+        case ("cluster", 1) where segments[3] == "members": self = .members
         case ("node", 0): self = .node
         case _: return nil
         }
@@ -57,6 +59,7 @@ enum NativeRoute: Hashable {
         case .transactions: [.get, .head, .post]
         case .transaction(let gid): gid == Self.begin ? [.get, .head, .post] : [.get, .head]
         case .branches, .commit, .abort, .transferLeadership: [.post]
+        case .members: [.get, .head, .post]
         case .cluster, .node, .live, .ready: [.get, .head]
         }
     }
@@ -64,7 +67,7 @@ enum NativeRoute: Hashable {
     /// Whether an answer needs the coordinator, and so may have to wait.
     var asksCoordinator: Bool {
         switch self {
-        case .transactions, .transaction, .branches, .commit, .abort, .cluster, .transferLeadership: true
+        case .transactions, .transaction, .branches, .commit, .abort, .cluster, .transferLeadership, .members: true
         case .node, .live, .ready: false
         }
     }
