@@ -51,6 +51,13 @@ package struct ClusterID: Hashable, Sendable {
         self.high = high
         self.low = low
     }
+
+    /// 16 bytes, the highest first.
+    package var bytes: [UInt8] {
+        [self.high, self.low].flatMap { half in
+            (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * UInt64($0))) }
+        }
+    }
 }
 
 /// 64 random bits that name one life of a data folder. A node that comes back with another one has lost its disk,

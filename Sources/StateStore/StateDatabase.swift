@@ -35,16 +35,28 @@ package final class StateDatabase {
     ) throws(StateStoreError) -> StateDatabase {
         try DataFolder.createPrivateFile(path)
         let database = try StateDatabase(
-            path: path, identity: identity, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+            path: path, identity: identity, access: .readWrite, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
         try DataFolder.syncFolder(of: path)
         return database
     }
 
-    private init(path: String, identity: StateIdentity, busyTimeoutMilliseconds: Int32) throws(StateStoreError) {
+    /// Reads and checks all of a file that is there, as `verify()` does, and changes nothing in it.
+    /// - Returns: the last entry whose effect it holds.
+    package static func examine(
+        path: String, identity: StateIdentity
+    ) throws(StateStoreError) -> (index: UInt64, term: UInt64) {
+        let database = try StateDatabase(path: path, identity: identity, access: .readOnly)
+        try database.verify()
+        return (database.meta.appliedIndex, database.meta.appliedTerm)
+    }
+
+    private init(
+        path: String, identity: StateIdentity, access: Database.Access, busyTimeoutMilliseconds: Int32 = 1_000
+    ) throws(StateStoreError) {
         let recovery = StateRecovery(path: path, identity: identity)
         let database: Database
         do {
-            database = try Self.connect(path: path, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+            database = try Self.connect(path: path, access: access, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
         } catch {
             throw StateStoreError(error, path: path, table: "?")
         }
@@ -57,9 +69,11 @@ package final class StateDatabase {
         // A file that isn't ours is left as it is.
         if !isNew { _ = try Schema.meta(in: database, recovery: recovery) }
         do throws(SQLiteError) {
-            try Self.prepare(database)
-            if isNew { try Schema.create(in: database, meta: StateRecovery.MetaRow(identity: identity)) }
-            try database.checkpoint(.truncate)
+            if access == .readWrite {
+                try Self.prepare(database)
+                if isNew { try Schema.create(in: database, meta: StateRecovery.MetaRow(identity: identity)) }
+                try database.checkpoint(.truncate)
+            }
             self.statements = try WriterStatements(in: database)
             self.archive = try ArchiveQueries(in: database)
         } catch {
@@ -72,10 +86,9 @@ package final class StateDatabase {
     }
 
     private static func connect(
-        path: String, busyTimeoutMilliseconds: Int32
+        path: String, access: Database.Access, busyTimeoutMilliseconds: Int32
     ) throws(SQLiteError) -> Database {
-        let database = try Database(
-            path: path, access: .readWrite, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+        let database = try Database(path: path, access: access, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
         try database.set(.defensive, true)
         try database.set(.trustedSchema, false)
         // A checkpoint on closing would hide its errors; `sync()` shows them.

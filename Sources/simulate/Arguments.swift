@@ -15,7 +15,9 @@ struct Arguments {
     var totalsPath: String?
     /// Real seconds after which no new seed is begun; nil: all are run.
     var budgetSeconds: UInt64?
+    var without: Set<FaultKind> = []
     var expectsViolation = false
+    var shrinks = false
     var showsTrace = false
     var showsHashes = false
     var listsPlanted = false
@@ -29,20 +31,22 @@ struct Arguments {
     }
 
     static let usage = """
-        Usage: simulate --seed N [--trace] [options]
+        Usage: simulate --seed N [--trace | --shrink] [options]
                simulate --seeds M [--first N] [--jobs J] [--totals FILE] [--budget S] [options]
 
         Runs clusters of the production Raft core in worlds full of faults and checks the invariants after every event.
 
           --seed N            run this seed alone
           --trace             with --seed: print every event
+          --shrink            with --seed: look for a smaller world that breaks the same invariant, and print its events
           --hashes            print the hash of every seed's events: the same for the same seed and the same code
           --seeds M           how many seeds (default 100)
           --first N           the first of them (default 1)
           --jobs J            seeds that run at the same time (default 1)
           --totals FILE       keep the totals there, and go on from them next time
           --budget S          begin no new seed after S seconds; fails if fewer than half of the seeds were run
-          --nodes 3|5|both    size of the cluster (default both: the seed chooses)
+          --nodes 3|5|7|any   size of the cluster (default any: the seed chooses)
+          --without A,B       worlds without these faults: \(FaultKind.allCases.map { "\($0)" }.joined(separator: " "))
           --seconds S         simulated seconds of each seed, at least 6 (default 20); the last 5 are the healing
           --planted NAME      plant a known bug (only in a build with VERDICT_PLANTED_BUGS=1)
           --list-planted      print the names of the known bugs that this build can plant
@@ -65,6 +69,8 @@ struct Arguments {
             case "--budget": self.budgetSeconds = try Self.number(flag, &rest, atLeast: 1)
             case "--totals": self.totalsPath = try Self.value(flag, &rest)
             case "--nodes": self.nodeCount = try Self.size(flag, &rest)
+            case "--without": self.without = try Self.kinds(flag, &rest)
+            case "--shrink": self.shrinks = true
             case "--expect-violation": self.expectsViolation = true
             case "--hashes": self.showsHashes = true
             case "--list-planted": self.listsPlanted = true
@@ -73,7 +79,9 @@ struct Arguments {
             case _: throw Problem(message: "unknown option '\(flag)'")
             }
         }
-        if self.showsTrace, self.seed == nil { throw Problem(message: "--trace needs --seed") }
+        if self.showsTrace || self.shrinks, self.seed == nil {
+            throw Problem(message: "\(self.shrinks ? "--shrink" : "--trace") needs --seed")
+        }
         guard self.first.addingReportingOverflow(self.seeds).overflow == false else {
             throw Problem(message: "--first \(self.first) --seeds \(self.seeds) goes beyond the last seed")
         }
@@ -83,6 +91,7 @@ struct Arguments {
         var options = SimulationOptions(seed: seed)
         options.nodeCount = self.nodeCount
         options.seconds = self.seconds
+        options.without = self.without
         options.keepsWholeTrace = self.showsTrace
         #if PlantedBugs
             options.plantedBugs = self.plantedBugs
@@ -91,10 +100,15 @@ struct Arguments {
     }
 
     /// The options that replay a seed of this run.
-    func replay(seed: UInt64) -> String {
-        var words = ["simulate", "--seed", "\(seed)"]
-        if let nodeCount { words += ["--nodes", "\(nodeCount)"] }
-        if self.seconds != SimulationOptions(seed: seed).seconds { words += ["--seconds", "\(self.seconds)"] }
+    func replay(seed: UInt64) -> String { self.replay(self.options(seed: seed)) }
+
+    func replay(_ options: SimulationOptions) -> String {
+        var words = ["simulate", "--seed", "\(options.seed)"]
+        if let nodeCount = options.nodeCount { words += ["--nodes", "\(nodeCount)"] }
+        if options.seconds != SimulationOptions(seed: 0).seconds { words += ["--seconds", "\(options.seconds)"] }
+        if !options.without.isEmpty {
+            words += ["--without", options.without.map { "\($0)" }.sorted().joined(separator: ",")]
+        }
         #if PlantedBugs
             for bug in self.plantedBugs.sorted(by: { $0.rawValue < $1.rawValue }) {
                 words += ["--planted", "\(bug)"]
@@ -145,8 +159,20 @@ struct Arguments {
         switch try self.value(flag, &rest) {
         case "3": return 3
         case "5": return 5
-        case "both": return nil
-        case let other: throw Problem(message: "\(flag) needs 3, 5 or both, not '\(other)'")
+        case "7": return 7
+        case "any": return nil
+        case let other: throw Problem(message: "\(flag) needs 3, 5, 7 or any, not '\(other)'")
         }
+    }
+
+    private static func kinds(_ flag: String, _ rest: inout ArraySlice<String>) throws(Problem) -> Set<FaultKind> {
+        var kinds: Set<FaultKind> = []
+        for name in try self.value(flag, &rest).split(separator: ",") {
+            guard let kind = FaultKind.allCases.first(where: { "\($0)" == name }) else {
+                throw Problem(message: "\(flag): no fault is called '\(name)'")
+            }
+            kinds.insert(kind)
+        }
+        return kinds
     }
 }

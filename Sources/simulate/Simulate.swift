@@ -26,7 +26,9 @@ enum Simulate {
             exit(Arguments.plantedNames.isEmpty ? 1 : 0)
         }
         SeedsUnderWay.reportOnTrap()
-        if let seed = arguments.seed { exit(self.runOne(seed, arguments)) }
+        if let seed = arguments.seed {
+            exit(arguments.shrinks ? self.shrink(seed, arguments) : self.runOne(seed, arguments))
+        }
         do {
             exit(try await self.runRange(arguments))
         } catch {
@@ -51,6 +53,30 @@ enum Simulate {
         totals.add(outcome)
         self.printEnd(totals)
         return (outcome.violation != nil) == arguments.expectsViolation ? 0 : 1
+    }
+
+    private static func shrink(_ seed: UInt64, _ arguments: Arguments) -> Int32 {
+        SeedsUnderWay.note(seed, job: 0)
+        guard var shrinking = Shrinking(arguments.options(seed: seed)) else {
+            self.complain("seed \(seed) breaks no invariant: there is nothing to shrink")
+            return 1
+        }
+        let before = shrinking.outcome
+        shrinking.run()
+        let outcome = shrinking.outcome
+        for line in shrinking.trace { print(line) }
+        print("seed \(outcome.seed), \(outcome.nodeCount) nodes, \(self.faults(outcome))")
+        if let violation = outcome.violation { print("broken: \(violation)") }
+        print("replay: \(arguments.replay(shrinking.options)) --trace")
+        print(
+            "\(outcome.statistics.events) events of \(before.statistics.events) (seed \(seed), \(before.nodeCount) nodes, "
+                + "\(self.faults(before))), found in \(shrinking.worlds) worlds")
+        return 0
+    }
+
+    private static func faults(_ outcome: SimulationOutcome) -> String {
+        let kinds = FaultKind.allCases.filter { outcome.faults[$0] > 0 }
+        return kinds.isEmpty ? "no fault" : kinds.map { "\($0)" }.joined(separator: " ")
     }
 
     // MARK: Many seeds

@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test("A seed's whole trace can be shown", arguments: [3, 5]) func wholeTrace(nodes: Int) {
+    @Test("A seed's whole trace can be shown", arguments: [3, 5, 7]) func wholeTrace(nodes: Int) {
         var options = SimulationOptions(seed: 7)
         options.seconds = SimulationOptions.shortestRun
         options.nodeCount = nodes
@@ -63,5 +63,35 @@ import Testing
             }
             #expect(found != nil)
         }
+
+        @Test("A failure shrinks to one of the same invariant with fewer faults and events") func shrinking() throws {
+            var options = SimulationOptions(seed: 0)
+            options.plantedBugs = [.appendAlwaysTruncates]
+            let found = try #require(
+                (0..<200 as Range<UInt64>).first { seed in
+                    options.seed = seed
+                    return World(options).run().violation != nil
+                })
+            options.seed = found
+            var shrinking = try #require(Shrinking(options))
+            let before = shrinking.outcome
+            shrinking.run(seeds: 50)
+            let after = shrinking.outcome
+            #expect(after.violation?.invariant == before.violation?.invariant)
+            #expect(after.statistics.events <= before.statistics.events)
+            #expect(World(shrinking.options).run().hash == after.hash)
+        }
     #endif
+
+    @Test("A fault that is left out doesn't take effect") func without() {
+        var options = SimulationOptions(seed: 0)
+        for kind in FaultKind.allCases {
+            options.without = [kind]
+            for seed in 0..<3 as Range<UInt64> {
+                options.seed = seed
+                options.seconds = SimulationOptions.shortestRun
+                #expect(World(options).run().faults[kind] == 0, "\(kind), seed \(seed)")
+            }
+        }
+    }
 }

@@ -51,12 +51,9 @@ struct RecoveredNode: Sendable {
         self.identity = PeerIdentity(
             cluster: log.identity.clusterID, node: log.identity.nodeID, storage: log.identity.storageID)
         self.statePath = node.data + "/state.db"
-        let cluster = self.identity.cluster
         self.stateIdentity = StateIdentity(
-            clusterID: [cluster.high, cluster.low].flatMap { half in
-                (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * UInt64($0))) }
-            },
-            nodeID: self.identity.node.rawValue, storageID: self.identity.storage.rawValue)
+            clusterID: self.identity.cluster.bytes, nodeID: self.identity.node.rawValue,
+            storageID: self.identity.storage.rawValue)
         let membership = self.log.membership ?? Membership(voters: [])
         for member in membership.members where self.addresses.peer(of: member) == nil {
             throw .noAddress(path: node.data, node: member.nodeID.rawValue, configured: configuration.nodes.map(\.id))

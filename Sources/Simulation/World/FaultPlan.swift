@@ -62,6 +62,30 @@ struct FaultPlan: Sendable {
         self.aimsAtDisk = random.coin()
     }
 
+    /// The same plan without some of its faults. What is drawn later stays as it was, but for what follows from them.
+    func without(_ kinds: Set<FaultKind>) -> FaultPlan {
+        var plan = self
+        plan.enabled.subtract(kinds)
+        for kind in kinds {
+            switch kind {
+            case .loss: plan.lossRate = 0
+            case .duplicate: plan.duplicateRate = 0
+            case .reorder: plan.reorderRate = 0
+            case .delay: plan.delayRate = 0
+            case .inputOutputError: plan.inputOutputErrorRate = 0
+            case .participantTimeout: plan.participantTimeoutRate = 0
+            case .participantError: plan.participantErrorRate = 0
+            case .lateAnswer: plan.lateAnswerRate = 0
+            case .participantDuplicate: plan.participantDuplicateRate = 0
+            case .clog, .symmetricPartition, .oneWayPartition, .crash, .powerLoss, .pause, .clockJump, .clockDrift,
+                .diskFull,
+                .bitFlip, .slowDisk, .diskLost, .membershipChange:
+                break
+            }
+        }
+        return plan
+    }
+
     /// The time to the next fault of a kind that comes by the clock.
     func interval(to kind: FaultKind, random: inout SeededRandom) -> UInt64 {
         let mean = self.meanIntervals[kind.rawValue]

@@ -7,10 +7,12 @@
 /// Which world to run.
 package struct SimulationOptions: Sendable {
     package var seed: UInt64
-    /// 3 or 5; nil lets the seed choose.
+    /// 3, 5 or 7; nil lets the seed choose.
     package var nodeCount: Int?
     /// Simulated seconds, the last five of which are the healing.
     package var seconds: UInt64 = 20
+    /// Faults that the world doesn't have, whatever the seed says.
+    package var without: Set<FaultKind> = []
     /// Keeps the text of every event instead of the last ones.
     package var keepsWholeTrace = false
     #if PlantedBugs

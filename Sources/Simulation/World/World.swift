@@ -57,15 +57,15 @@ package final class World {
         self.options = options
         var random = SeededRandom(seed: options.seed)
         // Drawn even when the caller chooses, so that the rest of the world stays the same.
-        let drawn = random.chance(perMillion: 700_000) ? 3 : 5
-        let size = options.nodeCount ?? drawn
+        let drawn = random.below(UInt64(1_000_000))
+        let size = options.nodeCount ?? Self.size(drawn: drawn)
         self.voterCount = size
         // In half of the worlds nodes come and go, and the leadership is handed over.
-        self.movesMembers = random.coin()
+        self.movesMembers = random.coin() && !options.without.contains(.membershipChange)
         let spares = self.movesMembers ? 1 + random.below(2) : 0
         self.ids = (1...(size + spares)).map { NodeID(rawValue: "n\($0)") }
         self.cluster = ClusterID(high: random.next(), low: random.next())
-        self.plan = FaultPlan(random: &random)
+        self.plan = FaultPlan(random: &random).without(options.without)
         self.network = Network(size: size + spares, random: random.forked())
         self.connections = Connections(size: size + spares)
         self.judge = Judge(nodes: self.ids)
@@ -109,6 +109,8 @@ package final class World {
         self.memberRandom = random.forked()
         self.lastStorage = UInt64(size + spares)
     }
+
+    private static func size(drawn number: UInt64) -> Int { number < 700_000 ? 3 : number < 930_000 ? 5 : 7 }
 
     /// Half of the worlds have the product's timing and bounds; the others have narrow bounds and slower clocks. Where the
     /// clients hardly pause, the bounds are wider: a node that was away must be able to catch up.
