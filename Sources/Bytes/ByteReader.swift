@@ -16,25 +16,32 @@ package enum ByteError: Error, Hashable, Sendable {
 
 /// Reads what a `ByteWriter` wrote. Every read is checked against the end, so that hostile bytes give an error, never a trap.
 package struct ByteReader: Sendable {
-    private let bytes: [UInt8]
-    package private(set) var offset: Int
-    private let end: Int
+    @usableFromInline let bytes: [UInt8]
+    @usableFromInline var position: Int
+    @usableFromInline let end: Int
 
     package init(_ bytes: [UInt8]) {
         self.bytes = bytes
-        self.offset = 0
+        self.position = 0
         self.end = bytes.count
+    }
+
+    package private(set) var offset: Int {
+        get { self.position }
+        set { self.position = newValue }
     }
 
     package var remaining: Int { self.end - self.offset }
 
+    // Inlined: unspecialised, it would look up metadata at each integer, and a node's start reads millions of them.
+    @inlinable
     package mutating func read<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(ByteError) -> Value {
         let size = MemoryLayout<Value>.size
         try self.require(size)
         let value = self.bytes.withUnsafeBytes { raw in
-            Value(littleEndian: raw.loadUnaligned(fromByteOffset: self.offset, as: Value.self))
+            Value(littleEndian: raw.loadUnaligned(fromByteOffset: self.position, as: Value.self))
         }
-        self.offset += size
+        self.position += size
         return value
     }
 
@@ -98,9 +105,11 @@ package struct ByteReader: Sendable {
         return length
     }
 
-    private func require(_ count: Int) throws(ByteError) {
-        guard self.remaining >= count else {
-            throw .truncated(offset: self.offset, needed: count - self.remaining)
-        }
+    @inlinable
+    func require(_ count: Int) throws(ByteError) {
+        guard self.end - self.position >= count else { throw self.truncated(count) }
     }
+
+    @usableFromInline
+    func truncated(_ count: Int) -> ByteError { .truncated(offset: self.offset, needed: count - self.remaining) }
 }

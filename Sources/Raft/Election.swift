@@ -15,7 +15,10 @@ extension RaftCore {
     /// Also without a vote by its latest membership, as long as that isn't known to be committed: this node may be the only one
     /// that has it, and then nobody else can be elected (Ongaro's thesis, section 4.2.2). Its own vote doesn't count then.
     var mayStand: Bool {
-        !self.isDiskFull && self.installing == nil && !self.lacksState
+        #if PlantedBugs
+            if self.isPlanted(.standsWithoutState) { return self.installing == nil }
+        #endif
+        return !self.isDiskFull && self.installing == nil && !self.lacksState
             && self.memberships.isVoter(self.configuration.member, from: self.commitIndex)
     }
 
@@ -74,10 +77,27 @@ extension RaftCore {
 
     mutating func handle(_ reply: RequestVoteReply, from voter: NodeID) {
         if reply.term > self.currentTerm { return self.becomeFollower(term: reply.term, leaderID: nil) }
-        guard case .candidate(var granted) = self.role, reply.isGranted, reply.term == self.currentTerm else { return }
+        guard case .candidate(var granted) = self.role, self.isVote(reply), self.isOfThisTerm(reply.term) else {
+            return
+        }
         granted.insert(voter)
         self.role = .candidate(granted: granted)
         if self.isElected(by: granted) { self.becomeLeader() }
+    }
+
+    private func isVote(_ reply: RequestVoteReply) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.refusalCountsAsVote) { return true }
+        #endif
+        return reply.isGranted
+    }
+
+    /// An answer of an older term says nothing about this one.
+    func isOfThisTerm(_ term: Term) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.oldAnswersCount) { return true }
+        #endif
+        return term == self.currentTerm
     }
 
     /// Who needs no other's vote has won when its own is on disk: its learners would else see two leaders of one term, if it
@@ -105,8 +125,7 @@ extension RaftCore {
 
     mutating func handlePreVote(_ request: VoteRequest, from candidate: NodeID) {
         let isGranted =
-            request.term > self.currentTerm && self.mayReplaceLeader(request)
-            && self.log.isUpToDate(LogPosition(index: request.lastLogIndex, term: request.lastLogTerm))
+            request.term > self.currentTerm && self.mayReplaceLeader(request) && self.isUpToDate(request)
         let reply = PreVoteReply(term: self.currentTerm, candidacyTerm: request.term, isGranted: isGranted)
         // It promises nothing but that this term was reached.
         if self.isHardStateDurable {
@@ -124,15 +143,34 @@ extension RaftCore {
         }
         if request.term > self.currentTerm { self.becomeFollower(term: request.term, leaderID: nil) }
         let isGranted =
-            request.term == self.currentTerm
-            && (self.votedFor == nil || self.votedFor == candidate)
-            && self.log.isUpToDate(LogPosition(index: request.lastLogIndex, term: request.lastLogTerm))
+            request.term == self.currentTerm && self.mayVote(for: candidate) && self.isUpToDate(request)
         if isGranted {
             self.setHardState(HardState(currentTerm: self.currentTerm, votedFor: candidate))
+            #if PlantedBugs
+                if self.isPlanted(.voteNotSaved) { self.isHardStateDirty = false }
+            #endif
             self.resetElectionDeadline()
         }
         self.sendWhenDurable(
             .requestVoteReply(RequestVoteReply(term: self.currentTerm, isGranted: isGranted)), to: candidate)
+    }
+
+    /// One vote a term, which may be given again to the same candidate (Raft paper, section 5.2).
+    private func mayVote(for candidate: NodeID) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.votesTwice) { return true }
+        #endif
+        return self.votedFor == nil || self.votedFor == candidate
+    }
+
+    /// Whether the candidate's log is at least as up to date as this one (Raft paper, section 5.4.1).
+    private func isUpToDate(_ request: VoteRequest) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.votesForAnyLog) { return true }
+            if self.isPlanted(.votesByIndexAlone) { return request.lastLogIndex >= self.log.lastIndex }
+            if self.isPlanted(.transferSkipsLog), request.isLeadershipTransfer { return true }
+        #endif
+        return self.log.isUpToDate(LogPosition(index: request.lastLogIndex, term: request.lastLogTerm))
     }
 
     /// Whether a vote may be given although this term may have a leader: it asked for it itself, its process is known to
@@ -153,6 +191,9 @@ extension RaftCore {
         if term > self.currentTerm {
             self.setHardState(HardState(currentTerm: term, votedFor: nil))
             self.isLeaderGone = false
+            #if PlantedBugs
+                if self.isPlanted(.higherTermNotSaved) { self.isHardStateDirty = false }
+            #endif
         }
         #if PlantedBugs
             if self.isPlanted(.heartbeatClearsVote), leaderID != nil {

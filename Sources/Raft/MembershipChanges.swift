@@ -21,7 +21,9 @@ extension RaftCore {
         }
         // Going back may overtake the joint entry, which only this leader can have appended then: an inherited one is left
         // in the turn that commits it. Whoever is elected meanwhile has a majority of the old voters behind it.
-        guard change == .goBack || self.memberships.latestIndex <= self.commitIndex else { throw .changeUnderWay }
+        guard change == .goBack || self.memberships.latestIndex <= self.commitIndex || self.changesAtOnce else {
+            throw .changeUnderWay
+        }
         let membership = try current.beginning(change)
         guard case .change(let promote, _) = change else { return membership }
         for nodeID in promote {
@@ -33,12 +35,20 @@ extension RaftCore {
                 throw .behind(nodeID, matchIndex: progress.matchIndex, lastIndex: self.log.lastIndex)
             }
         }
-        let electorate = Electorate(membership, of: self.configuration.member)
+        let electorate = Self.electorate(of: membership, self.configuration)
         let isHeard = electorate.hasMajority(own: true) { position in
             self.peers.firstIndex(of: electorate.peers[position]).map { self.isHeard(leader.progress[$0]) } ?? false
         }
         guard isHeard else { throw .majoritySilent }
         return membership
+    }
+
+    private var changesAtOnce: Bool {
+        #if PlantedBugs
+            self.isPlanted(.changesAtOnce)
+        #else
+            false
+        #endif
     }
 
     private mutating func appendMembership(_ membership: Membership) {
@@ -50,10 +60,22 @@ extension RaftCore {
         self.electorateChanged()
     }
 
+    /// Whose agreement counts by a membership, as this node sees it.
+    static func electorate(of membership: Membership, _ configuration: RaftConfiguration) -> Electorate {
+        #if PlantedBugs
+            let (voters, learners) = (membership.voters, membership.learners)
+            if configuration.plantedBugs.contains(.jointNeedsNewAlone) {
+                let leaving = membership.outgoing.filter { member in !voters.contains { $0.nodeID == member.nodeID } }
+                return Electorate(Membership(voters: voters, learners: learners + leaving), of: configuration.member)
+            }
+        #endif
+        return Electorate(membership, of: configuration.member)
+    }
+
     /// Other members count from now on. A leader keeps what it knows of those that stay.
     mutating func electorateChanged() {
         let before = self.electorate
-        let after = Electorate(self.membership, of: self.configuration.member)
+        let after = Self.electorate(of: self.membership, self.configuration)
         guard after != before else { return }
         self.withLeader { core, leader in
             leader.progress = after.peers.map { peer in

@@ -74,7 +74,7 @@ package struct RaftCore: Sendable {
         for entry in recovered.entries {
             if let membership = entry.membership { self.memberships.append(membership, at: entry.index) }
         }
-        self.electorate = Electorate(self.memberships.current, of: configuration.member)
+        self.electorate = Self.electorate(of: self.memberships.current, configuration)
         self.hardState = recovered.hardState
         self.log = Log(base: recovered.base, entries: recovered.entries)
         self.lacksState = appliedIndex == nil
@@ -254,6 +254,9 @@ package struct RaftCore: Sendable {
     /// The log was cut: what is on disk, or on its way there, from `index` on is not what this log says now, even if the
     /// very same entries come back by a later leader (etcd raft's asynchronous storage calls this the ABA of appends).
     mutating func forgetDurable(from index: LogIndex) {
+        #if PlantedBugs
+            if self.isPlanted(.durableNotForgotten) { return }
+        #endif
         self.durableIndex = min(self.durableIndex, index.previous())
         for position in self.batchesUnderWay.indices {
             self.batchesUnderWay[position].durableThrough = min(
@@ -279,6 +282,9 @@ package struct RaftCore: Sendable {
     // MARK: What the driver is told
 
     private mutating func applyCommitted() {
+        #if PlantedBugs
+            if self.isPlanted(.leaderAppliesAhead), case .leader = self.role { self.commitIndex = self.durableIndex }
+        #endif
         if self.commitIndex > self.appliedIndex, self.installing == nil, !self.lacksState {
             self.effects.append(.apply(self.log.slice(from: self.appliedIndex.next(), through: self.commitIndex)))
             self.appliedIndex = self.commitIndex

@@ -55,8 +55,16 @@ extension RaftCore {
     /// A leader serves reads once an entry of its own term is committed: before that it can't know the commit index
     /// (Raft paper, section 8).
     func startReadRound(_ leader: inout LeaderState) {
-        guard self.commitIndex >= leader.firstIndex else { return }
+        guard self.commitIndex >= leader.firstIndex || self.readsTooEarly else { return }
         leader.reads.startRound(commitIndex: self.commitIndex)
+    }
+
+    private var readsTooEarly: Bool {
+        #if PlantedBugs
+            self.isPlanted(.readsBeforeOwnEntry)
+        #else
+            false
+        #endif
     }
 
     /// The reads of a round that a majority has echoed. Comes before the turn's messages, so that they begin the next
@@ -70,7 +78,12 @@ extension RaftCore {
             }
         #endif
         let isEchoed = self.electorate.hasMajority(own: true) { position in
-            leader.progress[position].echoedRound == leader.reads.current
+            #if PlantedBugs
+                if self.isPlanted(.readsByOldEcho) {
+                    return leader.progress[position].echoedRound + 1 >= leader.reads.current
+                }
+            #endif
+            return leader.progress[position].echoedRound == leader.reads.current
         }
         guard isEchoed, let round = leader.reads.finishRound() else { return [] }
         self.role = .leader(leader)

@@ -105,7 +105,7 @@ extension RaftCore {
 
     mutating func handle(_ reply: AppendEntriesReply, from follower: NodeID) {
         if reply.term > self.currentTerm { return self.becomeFollower(term: reply.term, leaderID: nil) }
-        guard reply.term == self.currentTerm, let position = self.peers.firstIndex(of: follower) else { return }
+        guard self.isOfThisTerm(reply.term), let position = self.peers.firstIndex(of: follower) else { return }
         self.withLeader { core, leader in
             leader.progress[position].lastHeard = core.now
             // Who refuses a message of an older term echoes a round of that term, and rounds count from one in each.
@@ -119,6 +119,11 @@ extension RaftCore {
                 leader.progress[position].acknowledged(through: matchIndex)
             case .conflict(let rejectedIndex, let conflictTerm, let conflictIndex):
                 guard rejectedIndex <= core.log.lastIndex else { return }
+                #if PlantedBugs
+                    if core.isPlanted(.conflictCountsAsMatch) {
+                        return leader.progress[position].acknowledged(through: rejectedIndex)
+                    }
+                #endif
                 // What it lacks is known.
                 if case .snapshot = leader.progress[position].mode { return }
                 _ = leader.progress[position].rejected(
@@ -144,11 +149,37 @@ extension RaftCore {
     /// Entries of earlier terms are committed only by way of a later one (Raft paper, section 5.4.2, figure 8).
     mutating func advanceCommitIndex() {
         self.withLeader { core, leader in
-            let candidate = core.electorate.agreedIndex(own: core.durableIndex) { leader.progress[$0].matchIndex }
-            guard candidate > core.commitIndex, core.log.term(at: candidate) == core.currentTerm else { return }
+            let candidate = core.agreedIndex(leader)
+            guard candidate > core.commitIndex, core.mayCommit(through: candidate) else { return }
             leader.uncommittedBytes -= core.payloadBytes(behind: core.commitIndex, through: candidate, leader)
             core.commitIndex = candidate
         }
+    }
+
+    /// What a majority has on disk.
+    private func agreedIndex(_ leader: LeaderState) -> LogIndex {
+        #if PlantedBugs
+            if self.isPlanted(.learnersCount) {
+                let indexes = (leader.progress.map(\.matchIndex) + [self.durableIndex]).sorted(by: >)
+                return indexes[self.membership.voters.count / 2]
+            }
+        #endif
+        return self.electorate.agreedIndex(own: self.ownIndex) { leader.progress[$0].matchIndex }
+    }
+
+    /// What this node counts of its own log: what is on its disk.
+    private var ownIndex: LogIndex {
+        #if PlantedBugs
+            if self.isPlanted(.leaderCountsUnsynced) { return self.log.lastIndex }
+        #endif
+        return self.durableIndex
+    }
+
+    private func mayCommit(through index: LogIndex) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.commitsOldTerms) { return true }
+        #endif
+        return self.log.term(at: index) == self.currentTerm
     }
 
     /// Bytes of this leader's own proposals in a range: what it inherited was never counted.
@@ -206,13 +237,21 @@ extension RaftCore {
             // A heartbeat is answered at once with what is on disk, so that a slow disk isn't taken for a lost follower.
             if request.entries.isEmpty, self.isHardStateDurable {
                 let atOnce = AppendEntriesReply(
-                    term: self.currentTerm, outcome: .success(matchIndex: min(matchIndex, self.durableIndex)),
+                    term: self.currentTerm, outcome: .success(matchIndex: self.durable(matchIndex)),
                     readRound: request.readRound)
                 self.send(.appendEntriesReply(atOnce), to: leader)
             }
         } else {
             self.answer(outcome, readRound: request.readRound, to: leader)
         }
+    }
+
+    /// How much of what matches is on disk.
+    private func durable(_ matchIndex: LogIndex) -> LogIndex {
+        #if PlantedBugs
+            if self.isPlanted(.heartbeatAcknowledgesUnsynced) { return matchIndex }
+        #endif
+        return min(matchIndex, self.durableIndex)
     }
 
     /// An answer that promises nothing but this term, and entries that are on disk as they stand.
@@ -228,6 +267,9 @@ extension RaftCore {
     /// Brings the log in line with the leader's (Raft paper, figure 2, AppendEntries, steps 2 to 5).
     private mutating func append(_ request: AppendEntries) -> AppendEntriesReply.Outcome {
         guard request.prevLogIndex >= self.log.base.index else {
+            #if PlantedBugs
+                if self.isPlanted(.belowBaseAcknowledgesAll) { return .success(matchIndex: self.log.lastIndex) }
+            #endif
             // What lies below the base is committed, hence the leader has it too.
             return .success(matchIndex: self.commitIndex)
         }
@@ -235,7 +277,7 @@ extension RaftCore {
             return .conflict(
                 rejectedIndex: request.prevLogIndex, conflictTerm: nil, conflictIndex: self.log.lastIndex.next())
         }
-        guard previousTerm == request.prevLogTerm else {
+        guard self.isSame(previousTerm, request.prevLogTerm) else {
             return .conflict(
                 rejectedIndex: request.prevLogIndex, conflictTerm: previousTerm,
                 conflictIndex: self.log.firstIndexOfTerm(at: request.prevLogIndex))
@@ -255,8 +297,22 @@ extension RaftCore {
                 self.truncate(from: matchIndex.next())
             }
         #endif
+        #if PlantedBugs
+            if self.isPlanted(.commitsUnmatched) {
+                self.commitIndex = max(self.commitIndex, min(request.leaderCommit, self.log.lastIndex))
+            }
+            if self.isPlanted(.heartbeatAcknowledgesAll) { return .success(matchIndex: self.log.lastIndex) }
+        #endif
         self.commitIndex = max(self.commitIndex, min(request.leaderCommit, matchIndex))
         return .success(matchIndex: matchIndex)
+    }
+
+    /// The consistency check (Raft paper, section 5.3).
+    private func isSame(_ own: Term, _ leaders: Term) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.skipsConsistencyCheck) { return true }
+        #endif
+        return own == leaders
     }
 
     private mutating func truncate(from index: LogIndex) {
@@ -266,6 +322,9 @@ extension RaftCore {
         self.log.truncate(from: index)
         self.forgetDurable(from: index)
         guard self.memberships.latestIndex >= index else { return }
+        #if PlantedBugs
+            if self.isPlanted(.membershipNotCutOff) { return }
+        #endif
         self.memberships.truncate(from: index)
         self.electorateChanged()
     }

@@ -91,12 +91,19 @@ extension RaftCore {
 
     mutating func snapshotTaken(_ description: SnapshotDescription) {
         let position = description.position
-        let membership = self.memberships.membership(at: position.index)
+        let membership = self.members(at: position.index)
         let isOfThisLog = self.log.term(at: position.index) == position.term
         self.withLeader { _, leader in
             leader.isTakingSnapshot = false
             if isOfThisLog { leader.snapshot = SnapshotOffer(description: description, membership: membership) }
         }
+    }
+
+    private func members(at index: LogIndex) -> Membership {
+        #if PlantedBugs
+            if self.isPlanted(.snapshotNamesOldMembers) { return self.memberships.base }
+        #endif
+        return self.memberships.membership(at: index)
     }
 
     // MARK: The follower
@@ -125,6 +132,12 @@ extension RaftCore {
             }
         } else if position.index <= self.commitIndex {
             // What is committed is the leader's too.
+            #if PlantedBugs
+                if self.isPlanted(.snapshotAcknowledgesAll) {
+                    let all = AppendEntriesReply.Outcome.success(matchIndex: self.log.lastIndex)
+                    return self.answer(all, readRound: request.readRound, to: leader)
+                }
+            #endif
             let matchIndex = min(self.commitIndex, self.durableIndex)
             return self.answer(.success(matchIndex: matchIndex), readRound: request.readRound, to: leader)
         }
@@ -137,8 +150,7 @@ extension RaftCore {
     /// log is about to change.
     mutating func snapshotReceived(_ offer: SnapshotOffer) {
         guard self.installing == nil else { return }
-        guard self.lacksState ? offer.position.index >= self.log.base.index : offer.position.index > self.commitIndex
-        else { return }
+        guard self.isNews(offer) else { return }
         switch self.role {
         case .follower: break
         case .preCandidate, .candidate: self.role = .follower(leaderID: nil)
@@ -146,6 +158,20 @@ extension RaftCore {
         }
         self.installing = offer
         self.effects.append(.installSnapshot(offer))
+    }
+
+    private func holds(_ position: LogPosition) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.snapshotKeepsConflicts) { return self.log.term(at: position.index) != nil }
+        #endif
+        return self.log.term(at: position.index) == position.term
+    }
+
+    private func isNews(_ offer: SnapshotOffer) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.installsOldSnapshot) { return true }
+        #endif
+        return self.lacksState ? offer.position.index >= self.log.base.index : offer.position.index > self.commitIndex
     }
 
     /// The state is the snapshot's. If the log holds the snapshot's last entry, what stands behind it stays; else all of it
@@ -157,13 +183,18 @@ extension RaftCore {
         self.lacksState = false
         let position = offer.position
         let before = self.log.base
-        let keepsEntries = self.log.term(at: position.index) == position.term
+        let keepsEntries = self.holds(position)
         if keepsEntries {
             self.log.compact(through: position.index)
             self.memberships.compact(through: position.index, base: offer.membership)
         } else {
             self.log.reset(to: position)
-            self.memberships = MembershipHistory(base: offer.membership)
+            #if PlantedBugs
+                let membership = self.isPlanted(.installKeepsMembers) ? self.membership : offer.membership
+                self.memberships = MembershipHistory(base: membership)
+            #else
+                self.memberships = MembershipHistory(base: offer.membership)
+            #endif
             self.forgetDurable(from: .zero)
         }
         self.electorateChanged()

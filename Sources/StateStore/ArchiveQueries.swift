@@ -56,9 +56,9 @@ struct ArchiveQueries: ~Copyable {
         let rows: [StateRecovery.ArchiveRow]
         do throws(SQLiteError) {
             switch state {
-            case nil: rows = try Self.page(self.all, after: after, limit: limit)
-            case .committed: rows = try Self.page(self.committed, after: after, limit: limit)
-            case .aborted: rows = try Self.page(self.aborted, after: after, limit: limit)
+            case nil: rows = try Self.page(self.all, after: after?.rawValue ?? "", limit: limit)
+            case .committed: rows = try Self.page(self.committed, after: after?.rawValue ?? "", limit: limit)
+            case .aborted: rows = try Self.page(self.aborted, after: after?.rawValue ?? "", limit: limit)
             case .open, .running, .committing, .aborting: rows = []
             }
         } catch {
@@ -70,10 +70,21 @@ struct ArchiveQueries: ~Copyable {
         return transactions
     }
 
+    /// Rows in the order of their gids, as they are: for those who check them without a look into their bodies.
+    func rows(after gid: String, limit: Int, recovery: StateRecovery) throws(StateStoreError) -> [StateRecovery
+        .ArchiveRow]
+    {
+        do throws(SQLiteError) {
+            return try Self.page(self.all, after: gid, limit: limit)
+        } catch {
+            throw StateStoreError(error, path: recovery.path, table: "archive")
+        }
+    }
+
     private static func page(
-        _ statement: borrowing Statement, after: Gid?, limit: Int
+        _ statement: borrowing Statement, after: String, limit: Int
     ) throws(SQLiteError) -> [StateRecovery.ArchiveRow] {
-        try statement.bind(after?.rawValue ?? "", at: 1)
+        try statement.bind(after, at: 1)
         try statement.bind(Int64(max(0, limit)), at: 2)
         defer { statement.reset() }
         var rows: [StateRecovery.ArchiveRow] = []

@@ -12,22 +12,18 @@ extension StateDatabase {
     package func verify() throws(StateStoreError) {
         let state = try self.load()
         try self.verifyPages()
-        let live = Set(state.live.map(\.gid))
+        let live = Set(state.live.map(\.gid.rawValue))
         var count: UInt64 = 0
-        var last: Gid?
+        var last = ""
         while true {
-            let page = try self.list(after: last, limit: 256)
-            for transaction in page {
-                guard let finishedIndex = transaction.finishedIndex, finishedIndex <= state.appliedIndex else {
-                    throw self.rot("archive", transaction.gid, "is newer than the applied index")
-                }
-                guard !live.contains(transaction.gid) else {
-                    throw self.rot("archive", transaction.gid, "is live as well")
-                }
+            let page = try self.archivedRows(after: last, limit: 256)
+            for row in page {
+                try self.recovery.check(row, appliedIndex: state.appliedIndex)
+                guard !live.contains(row.gid) else { throw self.rot("archive", row.gid, "is live as well") }
             }
             count += UInt64(page.count)
-            last = page.last?.gid
-            if page.isEmpty { break }
+            guard let next = page.last?.gid else { break }
+            last = next
         }
         guard count == state.archivedCount else {
             throw .rot(
@@ -53,7 +49,7 @@ extension StateDatabase {
         }
     }
 
-    private func rot(_ table: String, _ gid: Gid, _ reason: String) -> StateStoreError {
-        .rot(path: self.path, table: table, row: gid.rawValue, reason: reason)
+    private func rot(_ table: String, _ gid: String, _ reason: String) -> StateStoreError {
+        .rot(path: self.path, table: table, row: gid, reason: reason)
     }
 }

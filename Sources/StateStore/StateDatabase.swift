@@ -13,7 +13,7 @@ package import Transactions
 /// Confined to one thread at a time.
 package final class StateDatabase {
     package let path: String
-    private let recovery: StateRecovery
+    let recovery: StateRecovery
     private let statements: WriterStatements
     private let archive: ArchiveQueries
     let database: Database
@@ -165,6 +165,10 @@ package final class StateDatabase {
         state: TransactionState? = nil, after: Gid? = nil, limit: Int
     ) throws(StateStoreError) -> [GlobalTransaction] {
         try self.archive.list(state: state, after: after, limit: limit, recovery: self.recovery)
+    }
+
+    func archivedRows(after gid: String, limit: Int) throws(StateStoreError) -> [StateRecovery.ArchiveRow] {
+        try self.archive.rows(after: gid, limit: limit, recovery: self.recovery)
     }
 
     /// Whether the file may grow; at first it may. Where it may not, a write that needs another page fails as it does on

@@ -216,6 +216,15 @@ package struct StateRecovery: Sendable {
             appliedTerm: meta.appliedTerm, archivedCount: meta.archivedCount)
     }
 
+    /// Whether the row is as it was written, and may stand in a state that has applied so much. Its body is covered by the
+    /// checksum, and not decoded.
+    func check(_ row: ArchiveRow, appliedIndex: UInt64) throws(StateStoreError) {
+        guard row.checksum == row.expectedChecksum else { throw self.rot("archive", row.gid, "wrong checksum") }
+        guard row.finishedIndex <= appliedIndex else {
+            throw self.rot("archive", row.gid, "is newer than the applied index")
+        }
+    }
+
     /// The finished transaction that the row stands for.
     package func transaction(_ row: ArchiveRow) throws(StateStoreError) -> GlobalTransaction {
         guard row.checksum == row.expectedChecksum else { throw self.rot("archive", row.gid, "wrong checksum") }

@@ -130,10 +130,10 @@ struct Arguments {
         #endif
     }
 
-    /// The names of the bugs that this build can plant.
+    /// The names of the bugs that this build can plant and must find.
     static var plantedNames: [String] {
         #if PlantedBugs
-            PlantedBug.allCases.map { "\($0)" }
+            PlantedBug.allCases.filter { !PlantedBug.missed.contains($0) }.map { "\($0)" }
         #else
             []
         #endif

@@ -54,7 +54,9 @@ import Testing
     }
 
     #if PlantedBugs
-        @Test("A planted bug breaks an invariant within 200 seeds", arguments: PlantedBug.allCases)
+        @Test(
+            "A planted bug breaks an invariant within 200 seeds",
+            arguments: [PlantedBug.voteBeforeDurable, .acknowledgeBeforeDurable, .votesForAnyLog])
         func plantedBugIsFound(bug: PlantedBug) {
             let found = (0..<200 as Range<UInt64>).first { seed in
                 var options = SimulationOptions(seed: seed)

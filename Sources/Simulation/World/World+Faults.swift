@@ -160,7 +160,7 @@ extension World {
     }
 
     /// Cuts the links between two sides, both ways or one way; the connections break, or just fall silent.
-    private func partition(isOneWay: Bool) {
+    func partition(isOneWay: Bool) {
         var isOnOneSide = self.nodes.map { _ in self.faultRandom.coin() }
         // Both sides have someone. Often it is the leader that is left alone, and goes on without knowing it.
         let leader = self.nodes.firstIndex { $0.core?.summary.role == .leader }

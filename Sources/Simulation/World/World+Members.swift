@@ -37,14 +37,16 @@ extension World {
         case 3, 4, 5: try self.addSpare(to: membership, leader)
         case 6, 7:
             guard !membership.learners.isEmpty else { return }
-            let learner = membership.learners[self.memberRandom.below(membership.learners.count)].nodeID
-            // Sometimes somebody leaves in the same step.
-            let leaves = self.memberRandom.below(3) == 0 ? self.dispensable(membership) : nil
-            try self.change(.change(promote: [learner], remove: leaves.map { [$0] } ?? []), leader)
+            let learners = membership.learners.map(\.nodeID)
+            let promoted = self.memberRandom.coin() ? learners : [learners[self.memberRandom.below(learners.count)]]
+            // Often somebody leaves in the same step: the old and the new voters then have majorities without a common node.
+            let leaving = self.memberRandom.coin() ? self.dispensable(membership, joining: promoted.count) : []
+            try self.change(.change(promote: promoted, remove: leaving), leader)
         case 8:
             if self.memberRandom.below(4) == 0 { return try self.change(.goBack, leader) }
-            guard let leaves = self.dispensable(membership) else { return }
-            try self.change(.change(promote: [], remove: [leaves]), leader)
+            let leaving = self.dispensable(membership, joining: 0)
+            guard !leaving.isEmpty else { return }
+            try self.change(.change(promote: [], remove: leaving), leader)
         case _: self.loseDisk(membership)
         }
     }
@@ -54,6 +56,17 @@ extension World {
         self.record(.changesMembers, leader)
         leader.nextRequest += 1
         try self.give(.changeMembership(ProposalID(rawValue: leader.nextRequest), change), to: leader)
+        if leader.core?.membership.isJoint == true { self.troubleJointPhase(of: leader) }
+    }
+
+    /// The moment in which it matters most who hears whom.
+    private func troubleJointPhase(of leader: SimulatedNode) {
+        let kinds = [FaultKind.symmetricPartition, .oneWayPartition, .crash].filter(self.plan.enabled.contains)
+        guard !kinds.isEmpty, self.memberRandom.below(3) == 0 else { return }
+        switch kinds[self.memberRandom.below(kinds.count)] {
+        case .crash: self.crash(leader, .crash)
+        case let kind: self.partition(isOneWay: kind == .oneWayPartition)
+        }
     }
 
     /// Whether a majority of the voters is whole though so many more come to harm, or leave: a node that lacks its state or
@@ -66,11 +79,20 @@ extension World {
         return self.nodes.filter(\.isHarmed).count + more <= (voters - 1) / 2
     }
 
-    /// A voter that may leave: at least three stay, so that faults can go on. One whose disk is lost comes first.
-    private func dispensable(_ membership: Membership) -> NodeID? {
-        if let lost = self.nodes.first(where: { $0.isLost && membership.member($0.id) != nil }) { return lost.id }
-        guard membership.voters.count > 3, self.toleratesHarm(of: 0, leaving: 1) else { return nil }
-        return membership.voters[self.memberRandom.below(membership.voters.count)].nodeID
+    /// Voters that may leave while so many join: at least three stay, so that faults can go on. One whose disk is lost comes
+    /// first.
+    private func dispensable(_ membership: Membership, joining: Int) -> [NodeID] {
+        if let lost = self.nodes.first(where: { $0.isLost && membership.member($0.id) != nil }) { return [lost.id] }
+        var voters = membership.voters.map(\.nodeID)
+        var leaving: [NodeID] = []
+        for _ in 0..<max(joining, 1) {
+            guard voters.count + joining > 3, self.toleratesHarm(of: 0, leaving: max(0, leaving.count + 1 - joining))
+            else {
+                break
+            }
+            leaving.append(voters.remove(at: self.memberRandom.below(voters.count)))
+        }
+        return leaving
     }
 
     /// A node that takes no part joins as a learner, on an empty disk.

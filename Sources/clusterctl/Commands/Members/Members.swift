@@ -102,7 +102,10 @@ struct Members: AsyncParsableCommand {
             let desk = try MembersDesk(self.common, self.cluster)
             try desk.show(
                 try await desk.withClient { client throws(CommandFailure) in
-                    try await desk.change(.goBack, client) { $0.settled }
+                    guard try await !desk.members(client).settled else {
+                        throw CommandFailure(.usage, "no change is under way; nothing was changed")
+                    }
+                    return try await desk.change(.goBack, client) { $0.settled }
                 })
         }
     }
