@@ -86,7 +86,8 @@ extension World {
         var voters = membership.voters.map(\.nodeID)
         var leaving: [NodeID] = []
         for _ in 0..<max(joining, 1) {
-            guard voters.count + joining > 3, self.toleratesHarm(of: 0, leaving: max(0, leaving.count + 1 - joining))
+            guard !voters.isEmpty, voters.count + joining > 3,
+                self.toleratesHarm(of: 0, leaving: max(0, leaving.count + 1 - joining))
             else {
                 break
             }
