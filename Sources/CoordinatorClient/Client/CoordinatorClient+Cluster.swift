@@ -71,7 +71,9 @@ extension CoordinatorClient {
     }
 
     /// Changes who takes part, and returns when that is committed.
-    /// - Parameter patience: how long to go on trying while no leader answers; `nil` is the configuration's.
+    /// - Parameters:
+    ///   - change: who joins, leaves or is replaced.
+    ///   - patience: how long to go on trying while no leader answers; `nil` is the configuration's.
     public func changeMembers(
         _ change: MembersChange, patience: Duration? = nil
     ) async throws(CoordinatorClientError) -> ClusterMembers {
