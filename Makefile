@@ -101,11 +101,8 @@ soak: core ## seeds without end
 format: ## format every Swift file
 	swift format -i -r -p Package.swift Sources Tests
 
-docs: setup ## the documentation of the client kit
-	for target in CoordinatorClient SQLiteBarrier; do \
-	    VERDICT_DOCS=1 VERDICT_ONLY=CoordinatorClient,SQLiteBarrier swift package --scratch-path .build-docs \
-	        generate-documentation --target $$target --warnings-as-errors || exit 1; \
-	done
+docs: debug ## the documentation of the client kits
+	@scripts/docs $(DEBUG) .build-docs CoordinatorClient SQLiteBarrier
 
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv

@@ -162,9 +162,7 @@ let package = Package(
         ),
         ("async-http-client", .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0")),
         ("hummingbird", .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0")),
-    ].filter { (name: String, _: Package.Dependency) in packages.contains(name) }.map(\.1)
-        + (Context.environment["VERDICT_DOCS"] == "1"
-            ? [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")] : []),
+    ].filter { (name: String, _: Package.Dependency) in packages.contains(name) }.map(\.1),
     targets: targets,
     swiftLanguageModes: [.v6]
 )

@@ -12,7 +12,7 @@ struct KillLeader: ClusterCommand {
         abstract: "SIGKILL the leader's process on this machine, and wait for the next leader that serves.",
         discussion: """
             For drills: it shows that nothing that was decided changes. The time is from the kill to the first linearizable
-            read that another node answers.
+            read that another node answers. In the middle of an election it waits until a leader is there to be killed.
 
             EXAMPLES
               clusterctl kill-leader
@@ -21,7 +21,7 @@ struct KillLeader: ClusterCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Option(duration: "How long to wait for the next leader.")
+    @Option(duration: "How long to wait for a leader, and after the kill for the next one.")
     var timeout = DurationArgument(.seconds(30))
 
     @Flag(name: .long, help: "Kill it though too few nodes are left for another leader.")
@@ -39,7 +39,7 @@ struct KillLeader: ClusterCommand {
     func run() async throws {
         let context = try ClusterContext(self.common)
         let view = try await context.withClient(attemptTimeout: .seconds(2)) { client in
-            await ClusterView(of: context, with: client)
+            await self.viewWithLeader(of: context, client)
         }
         guard let old = view.leader, let row = view.rows.first(where: { $0.node == old }), let term = row.term else {
             throw CommandFailure(.noCluster, "there is no leader to kill; see clusterctl status")
@@ -77,6 +77,17 @@ struct KillLeader: ClusterCommand {
             killed: old, pid: pid, oldTerm: term, leader: next.0, term: next.1, milliseconds: next.2.milliseconds)
         try self.common.output.result(report) {
             "Node \(next.0) leads in term \(next.1) and serves, \(next.2.shortText) after the kill."
+        }
+    }
+
+    /// Looks until there is a leader, for as long as one can come: while the nodes that answer are a majority.
+    private func viewWithLeader(of context: ClusterContext, _ client: CoordinatorClient) async -> ClusterView {
+        let deadline = ContinuousClock.now + self.timeout.duration
+        while true {
+            let view = await ClusterView(of: context, with: client)
+            let answering = view.rows.count { $0.role != "down" }
+            guard view.leader == nil, answering >= context.majority, ContinuousClock.now < deadline else { return view }
+            try? await Task.sleep(for: .milliseconds(10))
         }
     }
 
