@@ -16,8 +16,19 @@ CORE_BIN = $(CORE)/release
 # A login's path has the tools of the system's administrator, that of a service may not.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# One full debug build, with ThreadSanitizer, serves the tests and the drills.
-DEBUG_FLAGS := --sanitize=thread --scratch-path $(DEBUG)
+# Targets with threads are tested under ThreadSanitizer; the pure ones have none and are tested under AddressSanitizer.
+THREAD_TESTS := RaftStoreTests StateStoreTests PeerTransportTests CoordinatorClientTests SQLiteBarrierTests \
+    LedgerServiceTests CoordinatorNodeTests clusterctlTests
+PURE_TESTS := BytesTests StrictJSONTests RaftTests TransactionsTests ClusterConfigurationTests SQLiteTests RaftStoreTests \
+    StateStoreTests SimulationTests
+comma := ,
+space := $(subst ,, )
+# One debug build serves the tests of what has threads and the drills with real processes.
+DEBUG_ONLY := $(subst $(space),$(comma),$(strip $(THREAD_TESTS) verdictd clusterctl LedgerService))
+PURE_ONLY := $(subst $(space),$(comma),$(strip $(PURE_TESTS)))
+
+# Stacks need lines, and no more of what a debugger would like.
+LINES_ONLY := -Xswiftc -gline-tables-only -Xcc -g1
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:suppressions=$(CURDIR)/scripts/tsan.supp
 
 # ThreadSanitizer makes a node ten times slower, and nobody's election timeout smaller.
@@ -33,9 +44,9 @@ release: setup ## build everything, optimised
 	@echo "Building the release (about 7 minutes the first time) ..."
 	swift build -c release --scratch-path $(RELEASE)
 
-debug: setup ## build everything and the tests with ThreadSanitizer
+debug: setup ## build the programs, and the tests of what has threads, with ThreadSanitizer
 	@echo "Building for the tests (about 7 minutes the first time) ..."
-	swift build --build-tests $(DEBUG_FLAGS)
+	VERDICT_ONLY=$(DEBUG_ONLY) swift build --build-tests --sanitize=thread --scratch-path $(DEBUG) $(LINES_ONLY)
 
 core: setup ## build the pure targets and the disk's tools, optimised, with planted bugs for the simulator
 	VERDICT_PLANTED_BUGS=1 VERDICT_ONLY=simulate,storedrill,logbench \
@@ -44,23 +55,15 @@ core: setup ## build the pure targets and the disk's tools, optimised, with plan
 demo: release ## three nodes, two banks, transfers under load, the leader killed, every outcome kept
 	@scripts/demo --bin $(RELEASE_BIN)
 
-# Targets with threads are tested under ThreadSanitizer; the pure ones have none and are tested under AddressSanitizer.
-THREAD_TESTS := RaftStoreTests StateStoreTests PeerTransportTests CoordinatorClientTests SQLiteBarrierTests \
-    LedgerServiceTests CoordinatorNodeTests clusterctlTests
-PURE_TESTS := BytesTests StrictJSONTests RaftTests TransactionsTests ClusterConfigurationTests SQLiteTests RaftStoreTests \
-    StateStoreTests SimulationTests
-comma := ,
-space := $(subst ,, )
-
 test: test-threads test-pure ## run all tests
 
 test-threads: debug
-	@scripts/test $(DEBUG) thread $(THREAD_TESTS)
+	@VERDICT_ONLY=$(DEBUG_ONLY) scripts/test $(DEBUG) thread $(THREAD_TESTS)
 
 test-pure: setup
-	VERDICT_ONLY=$(subst $(space),$(comma),$(strip $(PURE_TESTS))) \
-	    swift build --build-tests --sanitize=address --scratch-path $(PURE)
-	@VERDICT_ONLY=$(subst $(space),$(comma),$(strip $(PURE_TESTS))) scripts/test $(PURE) address $(PURE_TESTS)
+	VERDICT_ONLY=$(PURE_ONLY) \
+	    swift build --build-tests --sanitize=address --scratch-path $(PURE) $(LINES_ONLY)
+	@VERDICT_ONLY=$(PURE_ONLY) scripts/test $(PURE) address $(PURE_TESTS)
 
 simulate: core ## 2,000 random seeds of the simulated cluster, and the planted bugs
 	scripts/simulate-ci $(CORE_BIN)/simulate
@@ -89,6 +92,9 @@ bench: release core ## the log store against the disk, and sagas end to end
 	$(CORE_BIN)/logbench
 	scripts/bench-saga --bin $(RELEASE_BIN)
 
+bench-restart: release ## memory of a node, and its restart, on a million entries
+	scripts/bench-restart --bin $(RELEASE_BIN)
+
 bench-failover: release ## kill -9 of the leader to the next committed submit, 20 times
 	scripts/bench-failover --bin $(RELEASE_BIN) --kills 20
 
@@ -107,4 +113,4 @@ docs: debug ## the documentation of the client kits
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill members-drill chaos bench bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill members-drill chaos bench bench-restart bench-failover proof soak format docs clean
