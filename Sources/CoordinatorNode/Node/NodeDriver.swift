@@ -128,6 +128,14 @@ final class NodeDriver {
                 "The configuration names nodes that are no members (clusterctl members add)",
                 metadata: [LogKey.peer: "\(strangers.map(\.rawValue).joined(separator: ", "))"])
         }
+        let unreachable = self.addresses.unreachable(membership).filter { $0 != self.identity.node }
+        if !unreachable.isEmpty {
+            self.logger.warning(
+                """
+                By this node's log these are members, and neither it nor the configuration says where they are; members \
+                aren't changed by editing the file (clusterctl members remove)
+                """, metadata: [LogKey.peer: "\(unreachable.map(\.rawValue).joined(separator: ", "))"])
+        }
         self.scheduleTurn()
     }
 

@@ -11,8 +11,6 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     case log(StoreError)
     /// The applied state can't be used.
     case state(StateStoreError)
-    /// The log names a member that nobody gives an address of.
-    case noAddress(path: String, node: String, configured: [String])
     /// The node was removed from its cluster at an entry of the log.
     case removed(path: String, node: String, UInt64)
     /// The applied state is of another history than the log: one of the two was lost or exchanged.
@@ -28,12 +26,6 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
             "the configuration has no node '\(name)'; it has \(known.joined(separator: ", "))"
         case .log(let error): error.description
         case .state(let error): error.description
-        case .noAddress(let path, let node, let configured):
-            """
-            by the log in \(path) \(node) is a member of the cluster, but the configuration, which names \
-            \(configured.joined(separator: ", ")), doesn't say where it is; members can't be changed by editing the file: \
-            clusterctl members remove \(node)
-            """
         case .removed(let path, let node, let index):
             """
             \(node) was removed from the cluster (as of entry \(index)), so nothing starts on \(path) any more. Remove the \
@@ -53,7 +45,7 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     /// Whether another flag or configuration puts it right.
     package var isUsage: Bool {
         switch self {
-        case .unknownNode, .noAddress, .removed: true
+        case .unknownNode, .removed: true
         case .log, .state, .stateNotInLog, .stateTooOld, .pidFile: false
         }
     }
@@ -63,7 +55,7 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .log(let error): error.isDamage
         case .stateNotInLog, .stateTooOld: true
-        case .state, .unknownNode, .noAddress, .removed, .pidFile: false
+        case .state, .unknownNode, .removed, .pidFile: false
         }
     }
 }

@@ -54,10 +54,6 @@ struct RecoveredNode: Sendable {
         self.stateIdentity = StateIdentity(
             clusterID: self.identity.cluster.bytes, nodeID: self.identity.node.rawValue,
             storageID: self.identity.storage.rawValue)
-        let membership = self.log.membership ?? Membership(voters: [])
-        for member in membership.members where self.addresses.peer(of: member) == nil {
-            throw .noAddress(path: node.data, node: member.nodeID.rawValue, configured: configuration.nodes.map(\.id))
-        }
     }
 
     /// Opens the applied state and reads all of it: rot in an index would make a finished transaction look unknown.

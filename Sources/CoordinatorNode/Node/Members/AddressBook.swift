@@ -29,6 +29,11 @@ struct AddressBook: Sendable {
             clientAddress: configured.map { "\($0.client)" } ?? member.clientAddress)
     }
 
+    /// Members that nobody gives an address of. An old log may still name some that were removed since.
+    func unreachable(_ membership: Membership) -> [NodeID] {
+        membership.members.filter { self.peer(of: $0) == nil }.map(\.nodeID).sorted()
+    }
+
     /// Nodes of the file that don't take part.
     func strangers(to membership: Membership) -> [NodeID] {
         self.configured.keys.filter { membership.member($0) == nil }.sorted()
