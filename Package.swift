@@ -110,8 +110,9 @@ let serviceTargets: [Target] = [
     tests(
         "CoordinatorNodeTests",
         [
-            "CoordinatorNode", "ClusterConfiguration", "Raft", "RaftStore", "Transactions", "PeerTransport", "Locks",
-            "StrictJSON", nio, nioPosix, nioHTTP1, nioEmbedded, log, lifecycle, hummingbird, httpClient,
+            "CoordinatorNode", "ClusterConfiguration", "Raft", "RaftStore", "StateStore", "Transactions",
+            "PeerTransport", "Locks", "StrictJSON", nio, nioPosix, nioHTTP1, nioEmbedded, log, lifecycle, hummingbird,
+            httpClient,
         ]),
     tests(
         "clusterctlTests",

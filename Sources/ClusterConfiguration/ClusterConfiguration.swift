@@ -52,6 +52,9 @@ package struct ClusterConfiguration: Hashable, Sendable {
         package var maximumConnections = 4_096
         /// Transactions that are not finished. Default 100,000.
         package var maximumLiveTransactions = 100_000
+        /// Bytes of transactions that are not finished, payloads above all, in memory. Default 256 MiB; more are refused
+        /// with 429.
+        package var maximumLiveBytes = 256 << 20
         /// Bytes that may stand in a leader's log without being committed. Default 64 MiB.
         package var maximumUncommitted = 64 << 20
         /// Bytes of applied entries that stay in the log for followers that were away for a moment. Default 16 MiB.

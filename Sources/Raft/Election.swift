@@ -18,7 +18,7 @@ extension RaftCore {
         #if PlantedBugs
             if self.isPlanted(.standsWithoutState) { return self.installing == nil }
         #endif
-        return !self.isDiskFull && self.installing == nil && !self.lacksState
+        return !self.isDiskFull && !self.isDiskLate && self.installing == nil && !self.lacksState
             && self.memberships.isVoter(self.configuration.member, from: self.commitIndex)
     }
 
@@ -233,6 +233,25 @@ extension RaftCore {
             self.leaderContact = nil
         case .follower: return
         }
+    }
+
+    /// The disk has kept a batch waiting for longer than an election takes.
+    private var isDiskLate: Bool {
+        guard let oldest = self.batchesUnderWay.first else { return false }
+        return self.now.nanoseconds(since: oldest.since) > self.configuration.electionTimeout.upperBound
+    }
+
+    /// A leader whose disk hangs goes on sending heartbeats and commits by the others' disks, until one more of those fails
+    /// (faults.md, 46). So it lets a voter lead whose disk has what its own doesn't; where all disks are as slow, nobody
+    /// would do better.
+    mutating func checkDisk() {
+        guard self.isDiskLate, case .leader(let leader) = self.role, let successor = self.successor,
+            let position = self.peers.firstIndex(of: successor),
+            leader.progress[position].matchIndex > self.durableIndex
+        else { return }
+        self.tellSuccessor()
+        self.becomeFollower(term: self.currentTerm, leaderID: nil)
+        self.leaderContact = nil
     }
 
     /// The peer's process is gone. If it led, there is nothing to wait for but a few random milliseconds.

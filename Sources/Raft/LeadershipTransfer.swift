@@ -19,7 +19,7 @@ extension RaftCore {
     package var canHandOver: Bool { self.successor != nil }
 
     /// The voter that would lose least time: heard of late, with the longest log of those.
-    private var successor: NodeID? {
+    var successor: NodeID? {
         guard case .leader(let leader) = self.role else { return nil }
         let heard = self.electorate.votingPositions.filter { self.isHeard(leader.progress[$0]) }
         return heard.max { leader.progress[$0].matchIndex < leader.progress[$1].matchIndex }.map { self.peers[$0] }

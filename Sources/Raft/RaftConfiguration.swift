@@ -118,11 +118,7 @@ package struct RaftConfiguration: Hashable, Sendable {
         /// 1: a vote is given and not saved.
         case voteNotSaved = "vote-not-saved"
 
-        /// Those that the simulator hasn't found yet, in some hundreds of seeds: what it is too gentle for. The first one is found
-        /// in the model of decision and failover (Tests/Models).
-        package static let missed: Set<PlantedBug> = [
-            .commitsOldTerms, .belowBaseAcknowledgesAll, .membershipNotCutOff, .jointNeedsNewAlone, .changesAtOnce,
-            .snapshotAcknowledgesAll, .snapshotKeepsConflicts,
-        ]
+        /// Those that the simulator hasn't found yet, in some hundreds of seeds: what it is too gentle for.
+        package static let missed: Set<PlantedBug> = [.belowBaseAcknowledgesAll, .changesAtOnce]
     }
 #endif

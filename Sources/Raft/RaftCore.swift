@@ -49,8 +49,8 @@ package struct RaftCore: Sendable {
     var hardStateSequence: UInt64 = 0
     /// The hard state changed in this turn.
     var isHardStateDirty = false
-    /// Batches under way, with the end of what each puts on disk of the log as it stands in memory now.
-    var batchesUnderWay: [(sequence: UInt64, durableThrough: LogIndex)] = []
+    /// Batches under way, each since when, with the end of what it puts on disk of the log as it stands in memory now.
+    var batchesUnderWay: [(sequence: UInt64, since: Instant, durableThrough: LogIndex)] = []
     /// The end of the prefix of the log in memory that is on disk as it stands.
     package internal(set) var durableIndex: LogIndex
 
@@ -101,6 +101,8 @@ package struct RaftCore: Sendable {
     package var votedFor: NodeID? { self.hardState.votedFor }
     package var lastIndex: LogIndex { self.log.lastIndex }
     package func entry(at index: LogIndex) -> Entry? { self.log.entry(at: index) }
+    /// Nil if the log doesn't reach so far, or no longer.
+    package func term(at index: LogIndex) -> Term? { self.log.term(at: index) }
 
     package var nodeID: NodeID { self.configuration.nodeID }
     /// The other members, in the order of their ids.
@@ -216,6 +218,7 @@ package struct RaftCore: Sendable {
             return
         }
         self.checkQuorum()
+        self.checkDisk()
     }
 
     // MARK: The disk
@@ -233,7 +236,7 @@ package struct RaftCore: Sendable {
         if self.isHardStateDirty { self.hardStateSequence = self.lastSequence }
         self.isHardStateDirty = false
         self.held.seal(sequence: self.lastSequence)
-        self.batchesUnderWay.append((self.lastSequence, self.log.lastIndex))
+        self.batchesUnderWay.append((self.lastSequence, self.now, self.log.lastIndex))
         return Batch(
             sequence: self.lastSequence, hardState: self.hardState, base: base, truncateFrom: change?.truncateFrom,
             entries: change?.entries ?? [])

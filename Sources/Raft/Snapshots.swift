@@ -24,7 +24,7 @@ extension RaftCore {
         guard self.log.bytes > retained + retained / 4, self.installing == nil else { return }
         let limit = min(self.compactionLimit, self.appliedIndex, self.durableIndex, self.neededThrough)
         let index = self.log.compactionIndex(keeping: retained, through: limit, step: Self.compactionStep)
-        guard index > self.log.base.index else { return }
+        guard index > self.log.base.index, self.knowsMembers(at: index) else { return }
         self.log.compact(through: index)
         self.memberships.compact(through: index)
         self.changedBase = LogBase(
@@ -40,16 +40,25 @@ extension RaftCore {
         return self.stateDurableIndex
     }
 
+    /// How many times `retainedLogBytes` a leader keeps for a follower that takes entries, and for one that fetches a
+    /// snapshot: the log behind a snapshot must outlast its way, or the follower begins again and again.
+    private static let boundForEntries = 4
+    private static let boundForSnapshot = 32
+
     /// A leader keeps what followers that answer still need, but not without end.
     private var neededThrough: LogIndex {
-        guard case .leader(let leader) = self.role, self.log.bytes < 4 * self.configuration.retainedLogBytes else {
-            return self.log.lastIndex
-        }
+        guard case .leader(let leader) = self.role else { return self.log.lastIndex }
+        let retained = self.configuration.retainedLogBytes
+        // A follower has to be able to keep up, also where nothing is retained without need.
+        let size = self.log.bytes / max(1, retained > 0 ? retained : self.configuration.maximumMessageBytes)
         var index = self.log.lastIndex
         for progress in leader.progress where self.isHeard(progress) {
             switch progress.mode {
-            case .probe, .replicate: index = min(index, progress.matchIndex)
-            case .snapshot: index = min(index, leader.snapshot?.position.index ?? self.log.base.index)
+            case .probe, .replicate:
+                if size < Self.boundForEntries { index = min(index, progress.matchIndex) }
+            case .snapshot:
+                guard size < Self.boundForSnapshot else { continue }
+                index = min(index, leader.snapshot?.position.index ?? self.log.base.index)
             }
         }
         return index
@@ -92,11 +101,19 @@ extension RaftCore {
     mutating func snapshotTaken(_ description: SnapshotDescription) {
         let position = description.position
         let membership = self.members(at: position.index)
-        let isOfThisLog = self.log.term(at: position.index) == position.term
+        let isOfThisLog = self.log.term(at: position.index) == position.term && self.knowsMembers(at: position.index)
         self.withLeader { _, leader in
             leader.isTakingSnapshot = false
             if isOfThisLog { leader.snapshot = SnapshotOffer(description: description, membership: membership) }
         }
+    }
+
+    /// Whether it is certain who took part at an index. For the time before the first entry that names members a node that
+    /// joins has only its folder's word, which is of a later time; a base must not be made of that.
+    private func knowsMembers(at index: LogIndex) -> Bool {
+        let own = self.configuration.member
+        return self.memberships.latest(through: index).index > .zero || self.log.base.index > .zero
+            || self.memberships.base.member(own.nodeID)?.isSame(as: own) == true
     }
 
     private func members(at index: LogIndex) -> Membership {

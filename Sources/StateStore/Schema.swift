@@ -14,7 +14,7 @@ enum Schema {
                     id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, cluster BLOB NOT NULL,
                     node TEXT NOT NULL, storage INTEGER NOT NULL, applied_index INTEGER NOT NULL,
                     applied_term INTEGER NOT NULL, log_time INTEGER NOT NULL, live_count INTEGER NOT NULL,
-                    archived_count INTEGER NOT NULL, crc INTEGER NOT NULL
+                    archived_count INTEGER NOT NULL, sum INTEGER NOT NULL, crc INTEGER NOT NULL
                 ) STRICT;
                 CREATE TABLE live (gid TEXT PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;
                 CREATE TABLE archive (
@@ -28,8 +28,8 @@ enum Schema {
                 """
                 INSERT INTO meta (
                     id, format, cluster, node, storage, applied_index, applied_term, log_time, live_count,
-                    archived_count, crc
-                ) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    archived_count, sum, crc
+                ) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, in: database)
             try insert.bind(meta.format, at: 1)
             try insert.bind(meta.clusterID, at: 2)
@@ -40,7 +40,8 @@ enum Schema {
             try insert.bind(Int64(bitPattern: meta.logTime), at: 7)
             try insert.bind(Int64(bitPattern: meta.liveCount), at: 8)
             try insert.bind(Int64(bitPattern: meta.archivedCount), at: 9)
-            try insert.bind(meta.checksum, at: 10)
+            try insert.bind(Int64(bitPattern: meta.sum), at: 10)
+            try insert.bind(meta.checksum, at: 11)
             try insert.run()
             try database.commit()
         } catch {
@@ -70,7 +71,8 @@ enum Schema {
     static func readMeta(in database: borrowing Database) throws(SQLiteError) -> StateRecovery.MetaRow? {
         let select = try Statement(
             """
-            SELECT format, cluster, node, storage, applied_index, applied_term, log_time, live_count, archived_count, crc
+            SELECT format, cluster, node, storage, applied_index, applied_term, log_time, live_count, archived_count,
+                sum, crc
             FROM meta WHERE id = 1
             """, in: database)
         guard try select.step() else { return nil }
@@ -81,6 +83,7 @@ enum Schema {
             appliedTerm: UInt64(bitPattern: select.integer(column: 5)),
             logTime: UInt64(bitPattern: select.integer(column: 6)),
             liveCount: UInt64(bitPattern: select.integer(column: 7)),
-            archivedCount: UInt64(bitPattern: select.integer(column: 8)), checksum: select.integer(column: 9))
+            archivedCount: UInt64(bitPattern: select.integer(column: 8)),
+            sum: UInt64(bitPattern: select.integer(column: 9)), checksum: select.integer(column: 10))
     }
 }

@@ -14,13 +14,15 @@ package struct StateCheckpoint: Sendable {
     /// The term of the entry at `appliedIndex`.
     package let appliedTerm: UInt64
     package let logTime: LogTime
+    /// Over the digests of all transactions, see `TransactionMachine.takeChanges`.
+    package let sum: UInt64
 
     package init(
-        finished: [GlobalTransaction], changedLive: [GlobalTransaction], removedLive: [Gid] = [],
-        appliedIndex: UInt64, appliedTerm: UInt64, logTime: LogTime
+        _ changes: StateChanges, removedLive: [Gid] = [], appliedIndex: UInt64, appliedTerm: UInt64, logTime: LogTime
     ) {
-        self.finished = finished
-        self.changedLive = changedLive
+        self.finished = changes.finished
+        self.changedLive = changes.changedLive
+        self.sum = changes.sum
         self.removedLive = removedLive
         self.appliedIndex = appliedIndex
         self.appliedTerm = appliedTerm

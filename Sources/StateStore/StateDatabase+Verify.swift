@@ -32,9 +32,20 @@ extension StateDatabase {
         }
     }
 
+    /// Bytes of the database file.
+    package func fileLength() throws(StateStoreError) -> UInt64 {
+        do {
+            let pages = try self.database.firstInteger("PRAGMA page_count") ?? 0
+            return UInt64(pages) * UInt64(try self.database.firstInteger("PRAGMA page_size") ?? 0)
+        } catch {
+            throw self.failure(error, table: "?")
+        }
+    }
+
     /// Takes a damaged file out of the way, as `<path>.damaged`, so that the log can fill a new one. It must not be open.
     package static func setAside(path: String) throws(StateStoreError) {
         try DataFolder.rename(path, to: path + ".damaged")
+        try RotNote.remove(statePath: path)
     }
 
     private func verifyPages() throws(StateStoreError) {

@@ -204,6 +204,7 @@ package final class StateDatabase {
         meta.appliedIndex = checkpoint.appliedIndex
         meta.appliedTerm = checkpoint.appliedTerm
         meta.logTime = checkpoint.logTime.rawValue
+        meta.sum = checkpoint.sum
         meta.checksum = meta.expectedChecksum
         try self.statements.update(meta)
         let rows = checkpoint.changedLive.count + checkpoint.finished.count + checkpoint.removedLive.count

@@ -24,10 +24,14 @@ package struct RecoveredState: Hashable, Sendable {
     package let appliedTerm: UInt64
     /// Finished transactions in the archive.
     package let archivedCount: UInt64
+    /// Over the digests of all transactions, see `TransactionMachine.takeChanges`.
+    package let sum: UInt64
 
     package init(
-        live: [GlobalTransaction], logTime: LogTime, appliedIndex: UInt64, appliedTerm: UInt64, archivedCount: UInt64
+        live: [GlobalTransaction], logTime: LogTime, appliedIndex: UInt64, appliedTerm: UInt64, archivedCount: UInt64,
+        sum: UInt64
     ) {
+        self.sum = sum
         self.live = live
         self.logTime = logTime
         self.appliedIndex = appliedIndex
@@ -37,13 +41,15 @@ package struct RecoveredState: Hashable, Sendable {
 
     /// The state of a node that has applied nothing yet.
     package static let empty = RecoveredState(
-        live: [], logTime: .zero, appliedIndex: 0, appliedTerm: 0, archivedCount: 0)
+        live: [], logTime: .zero, appliedIndex: 0, appliedTerm: 0, archivedCount: 0, sum: 0)
 }
 
 extension TransactionMachine {
     /// The machine as it stood when the checkpoint was taken.
     package init(_ recovered: RecoveredState) {
-        self.init(restoring: recovered.live, logTime: recovered.logTime, appliedIndex: recovered.appliedIndex)
+        self.init(
+            restoring: recovered.live, logTime: recovered.logTime, appliedIndex: recovered.appliedIndex,
+            sum: recovered.sum)
     }
 }
 
@@ -61,6 +67,8 @@ package struct StateRecovery: Sendable {
         /// Rows of table `live`, so that a row that has vanished shows.
         package var liveCount: UInt64
         package var archivedCount: UInt64
+        /// Over the digests of all transactions.
+        package var sum: UInt64
         package var checksum: Int64
 
         /// The row as a new file has it.
@@ -74,14 +82,16 @@ package struct StateRecovery: Sendable {
             self.logTime = 0
             self.liveCount = 0
             self.archivedCount = 0
+            self.sum = 0
             self.checksum = 0
             self.checksum = self.expectedChecksum
         }
 
         package init(
             format: Int64, clusterID: [UInt8], nodeID: String, storageID: UInt64, appliedIndex: UInt64,
-            appliedTerm: UInt64, logTime: UInt64, liveCount: UInt64, archivedCount: UInt64, checksum: Int64
+            appliedTerm: UInt64, logTime: UInt64, liveCount: UInt64, archivedCount: UInt64, sum: UInt64, checksum: Int64
         ) {
+            self.sum = sum
             self.format = format
             self.clusterID = clusterID
             self.nodeID = nodeID
@@ -110,6 +120,7 @@ package struct StateRecovery: Sendable {
             writer.write(self.logTime)
             writer.write(self.liveCount)
             writer.write(self.archivedCount)
+            writer.write(self.sum)
             return Int64(crc32c(writer.bytes))
         }
     }
@@ -174,7 +185,7 @@ package struct StateRecovery: Sendable {
     }
 
     /// The format that is written. Others aren't read.
-    package static let format: Int64 = 1
+    package static let format: Int64 = 2
 
     /// The file that errors name.
     package let path: String
@@ -213,7 +224,7 @@ package struct StateRecovery: Sendable {
         }
         return RecoveredState(
             live: live, logTime: LogTime(rawValue: meta.logTime), appliedIndex: meta.appliedIndex,
-            appliedTerm: meta.appliedTerm, archivedCount: meta.archivedCount)
+            appliedTerm: meta.appliedTerm, archivedCount: meta.archivedCount, sum: meta.sum)
     }
 
     /// Whether the row is as it was written, and may stand in a state that has applied so much. Its body is covered by the

@@ -75,7 +75,8 @@ extension GlobalTransaction {
         guard self.isConsistent else { throw .invalidValue(offset: stateOffset, field: "state") }
     }
 
-    private var estimatedLength: Int {
+    /// About how many bytes it has, encoded or in memory.
+    var estimatedLength: Int {
         self.branches.reduce(128 + 64 * self.history.count) { length, branch in
             length + branch.spec.estimatedLength + 16
         }

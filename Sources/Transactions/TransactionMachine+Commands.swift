@@ -72,9 +72,15 @@ extension TransactionMachine {
     }
 
     private mutating func insert(_ transaction: GlobalTransaction) {
-        self.changed.insert(transaction.gid)
+        self.noteChange(of: transaction.gid)
         self.transactions[transaction.gid] = transaction
         self.liveCount += 1
+        self.liveBytes += transaction.estimatedLength
+    }
+
+    private mutating func noteChange(of gid: Gid) {
+        self.changed.insert(gid)
+        self.sum.changed(gid)
     }
 
     /// Runs a rule on the transaction, in place. A finished one gives its answer too, from memory or from the archive:
@@ -88,10 +94,15 @@ extension TransactionMachine {
             return rule(&finished, &effects)
         }
         let wasFinished = self.transactions.values[position].state.isFinished
+        let length = self.transactions.values[position].estimatedLength
         let result = rule(&self.transactions.values[position], &effects)
-        if !wasFinished {
-            self.changed.insert(gid)
-            if self.transactions.values[position].state.isFinished { self.liveCount -= 1 }
+        guard !wasFinished else { return result }
+        self.noteChange(of: gid)
+        self.liveBytes -= length
+        if self.transactions.values[position].state.isFinished {
+            self.liveCount -= 1
+        } else {
+            self.liveBytes += self.transactions.values[position].estimatedLength
         }
         return result
     }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Bytes
-
 extension TransactionMachine {
     /// The transaction if it is live, or finished and not yet evicted.
     package func transaction(_ gid: Gid) -> GlobalTransaction? {
@@ -37,11 +35,13 @@ extension TransactionMachine {
     }
 
     /// What has changed since the last call, in order of acceptance: the content of the next checkpoint, which stands
-    /// for `appliedIndex` and `logTime` as they are now.
-    package mutating func takeChanges() -> (finished: [GlobalTransaction], changedLive: [GlobalTransaction]) {
+    /// for `appliedIndex` and `logTime` as they are now. `sum` is what a machine that is restored from it goes on from.
+    package mutating func takeChanges() -> StateChanges {
         let changed = self.changed.compactMap { self.transactions[$0] }.sorted { $0.isAccepted(before: $1) }
         self.changed.removeAll(keepingCapacity: true)
-        return (changed.filter { $0.state.isFinished }, changed.filter { !$0.state.isFinished })
+        return StateChanges(
+            finished: changed.filter { $0.state.isFinished }, changedLive: changed.filter { !$0.state.isFinished },
+            sum: self.sum.value(self.transactions))
     }
 
     /// Lets go of finished transactions, once the archive shows them.
@@ -51,17 +51,17 @@ extension TransactionMachine {
             invariant(transaction.state.isFinished, "\(gid) is evicted but is \(transaction.state.name)")
             self.transactions.removeValue(forKey: gid)
             self.changed.remove(gid)
+            self.sum.evicted(transaction)
         }
     }
 
-    /// A digest of log time, applied index and all transactions that are not finished: equal on two nodes that have
-    /// applied the same entries. Finished ones are left out, since each node evicts them in its own time.
-    package func stateHash() -> UInt64 {
-        var writer = ByteWriter()
-        writer.write(self.logTime.rawValue)
-        writer.write(self.appliedIndex)
-        for transaction in self.inOrder({ !$0.state.isFinished }) { transaction.encode(into: &writer) }
-        return fnv1a(writer.bytes)
+    /// A digest of log time, applied index and every transaction that ever was, live or finished: equal on two machines
+    /// that have applied the same entries, whatever each of them has evicted, and after any number of restarts. Costs an
+    /// encoding of each transaction that has changed since the last call.
+    ///
+    /// It depends on how transactions are encoded: nodes may only compare digests of one `StateSum.version`.
+    package mutating func digest() -> UInt64 {
+        self.sum.value(self.transactions) ^ scattered(self.appliedIndex) ^ scattered(~self.logTime.rawValue)
     }
 
     private func inOrder(_ isWanted: (GlobalTransaction) -> Bool) -> [GlobalTransaction] {
@@ -69,9 +69,16 @@ extension TransactionMachine {
     }
 }
 
-/// FNV-1a of 64 bits: the same on every node and in every run, which Swift's own hashes are not.
-private func fnv1a(_ bytes: [UInt8]) -> UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return hash
+/// What a checkpoint consists of.
+package struct StateChanges: Hashable, Sendable {
+    package let finished: [GlobalTransaction]
+    package let changedLive: [GlobalTransaction]
+    /// Over the digests of all transactions, these and those that were archived before.
+    package let sum: UInt64
+
+    package init(finished: [GlobalTransaction], changedLive: [GlobalTransaction], sum: UInt64) {
+        self.finished = finished
+        self.changedLive = changedLive
+        self.sum = sum
+    }
 }

@@ -15,6 +15,9 @@ package struct TransactionMachine: Sendable {
     var changed: Set<Gid>
     /// Transactions that are not finished.
     package internal(set) var liveCount: Int
+    /// About how many bytes they have.
+    package internal(set) var liveBytes: Int
+    var sum: StateSum
 
     package init() {
         self.logTime = .zero
@@ -22,12 +25,15 @@ package struct TransactionMachine: Sendable {
         self.transactions = [:]
         self.changed = []
         self.liveCount = 0
+        self.liveBytes = 0
+        self.sum = StateSum()
     }
 
     /// - Parameters:
     ///   - restoring: the live transactions as they stood at `appliedIndex`, each gid once, none finished.
     ///   - logTime: log time at `appliedIndex`.
-    package init(restoring: [GlobalTransaction], logTime: LogTime, appliedIndex: UInt64) {
+    ///   - sum: the sum over the digests of all transactions at `appliedIndex`, as `takeChanges()` gave it.
+    package init(restoring: [GlobalTransaction], logTime: LogTime, appliedIndex: UInt64, sum: UInt64) {
         self.init()
         self.logTime = logTime
         self.appliedIndex = appliedIndex
@@ -38,6 +44,8 @@ package struct TransactionMachine: Sendable {
             invariant(replaced == nil, "\(transaction.gid) is restored twice")
         }
         self.liveCount = restoring.count
+        self.liveBytes = restoring.reduce(0) { $0 + $1.estimatedLength }
+        self.sum = StateSum(sum, of: restoring)
     }
 
     /// Applies the commands of one entry, in order.

@@ -96,6 +96,7 @@ struct ParsingTests {
             max-body = 2MiB
             max-connections = 6
             max-live-transactions = 7
+            max-live-bytes = 9MiB
             max-uncommitted = 8MiB
             retained-log = 3MiB
             max-waiting-requests = 9
@@ -128,6 +129,7 @@ struct ParsingTests {
         #expect(limits.maximumBody == 2 << 20)
         #expect(limits.maximumConnections == 6)
         #expect(limits.maximumLiveTransactions == 7)
+        #expect(limits.maximumLiveBytes == 9 << 20)
         #expect(limits.maximumUncommitted == 8 << 20)
         #expect(limits.retainedLog == 3 << 20)
         #expect(limits.maximumWaitingRequests == 9)

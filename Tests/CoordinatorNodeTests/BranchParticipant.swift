@@ -37,9 +37,17 @@ final class Participant: Sendable {
         var kept: [(channel: any Channel, answer: String)] = []
     }
 
+    private struct Watcher {
+        let number: Int
+        let condition: @Sendable (State) -> Bool
+        /// Whether the condition has come true.
+        let continuation: CheckedContinuation<Bool, Never>
+    }
+
     private struct Watched {
         var state = State()
-        var watchers: [(condition: @Sendable (State) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        var watchers: [Watcher] = []
+        var lastNumber = 0
     }
 
     private let watched = Locked(Watched())
@@ -87,15 +95,30 @@ final class Participant: Sendable {
     /// Waits until the participant's side of every connection is closed.
     func waitUntilAllClosed() async { await self.wait { $0.open == 0 } }
 
-    func wait(until condition: @escaping @Sendable (State) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isTrue = self.watched.withLock { watched in
-                let isTrue = condition(watched.state)
-                if !isTrue { watched.watchers.append((condition, continuation)) }
-                return isTrue
+    /// Waits, at most a minute.
+    func wait(
+        until condition: @escaping @Sendable (State) -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+    ) async {
+        let isTrue = await withCheckedContinuation { continuation in
+            let number = self.watched.withLock { watched -> Int? in
+                guard !condition(watched.state) else { return nil }
+                watched.lastNumber += 1
+                watched.watchers.append(
+                    Watcher(number: watched.lastNumber, condition: condition, continuation: continuation))
+                return watched.lastNumber
             }
-            if isTrue { continuation.resume() }
+            guard let number else { return continuation.resume(returning: true) }
+            MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: .seconds(60)) { self.giveUp(number) }
         }
+        if !isTrue { Issue.record("not within a minute", sourceLocation: sourceLocation) }
+    }
+
+    private func giveUp(_ number: Int) {
+        let waiting = self.watched.withLock { watched -> CheckedContinuation<Bool, Never>? in
+            guard let position = watched.watchers.firstIndex(where: { $0.number == number }) else { return nil }
+            return watched.watchers.remove(at: position).continuation
+        }
+        waiting?.resume(returning: false)
     }
 
     fileprivate func change<Result>(_ body: (inout State) -> Result) -> Result {
@@ -105,7 +128,7 @@ final class Participant: Sendable {
             watched.watchers.removeAll { $0.condition(watched.state) }
             return (result, satisfied)
         }
-        for continuation in satisfied { continuation.resume() }
+        for continuation in satisfied { continuation.resume(returning: true) }
         return result
     }
 }

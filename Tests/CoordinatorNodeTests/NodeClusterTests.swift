@@ -2,9 +2,10 @@
 
 import CoordinatorNode
 import Foundation
+import Locks
 import Testing
 
-@Suite("Whole nodes", .serialized) struct NodeClusterTests {
+@Suite("Whole nodes", .serialized, .timeLimit(.minutes(10))) struct NodeClusterTests {
     /// A saga of one branch at a participant on this machine.
     private static func saga(_ gid: String, port: Int, amount: Int = 1, wait: Int = 20_000) -> String {
         """
@@ -35,6 +36,38 @@ import Testing
                         let answer = await cluster.ask(name, "GET", "/v1/transactions/by-\(other)")
                         #expect(answer?.field("outcome") == "committed")
                     }
+                }
+            }
+        }
+    }
+
+    @Test("Payloads that wait in memory are bounded: more is refused with 429, and taken once there is room")
+    func liveBytes() async throws {
+        let answers = Locked(false)
+        try await Participant.run { _ in
+            .send(answers.withLock { $0 } ? Self.yes : "HTTP/1.1 503 Not Now\r\nContent-Length: 0\r\n\r\n")
+        } _: { _, port in
+            let settings = ["limits.max-live-bytes=64KiB", "calls.retry-cap=200ms"]
+            try await NodeTestCluster.run(nodes: 1, settings: settings) { cluster in
+                try cluster.startAll()
+                _ = try await cluster.leader()
+                func submit(_ number: Int) async -> NodeTestCluster.Answer? {
+                    let body = """
+                        {"gid": "large-\(number)", "protocol": "saga", "branches": [
+                          {"action": "http://127.0.0.1:\(port)/do", "compensate": "http://127.0.0.1:\(port)/undo",
+                           "payload": {"pad": "\(String(repeating: "x", count: 40_000))"}}]}
+                        """
+                    return await cluster.ask("n1", "POST", "/v1/transactions", body)
+                }
+                #expect(await submit(1)?.status == 201)
+                #expect(await submit(2)?.status == 201)
+                let refused = await submit(3)
+                #expect(refused?.status == 429)
+                #expect(refused?.field("code") == "overloaded")
+                #expect(await cluster.ask("n1", "GET", "/v1/transactions/large-3")?.status == 404)
+                answers.withLock { $0 = true }
+                _ = try await cluster.until("there is room again") {
+                    await submit(3)?.status == 201 ? true : nil as Bool?
                 }
             }
         }

@@ -6,7 +6,7 @@ import Foundation
 import RaftStore
 import Testing
 
-@Suite("Nodes that join, leave and are replaced") struct NodeMembersTests {
+@Suite("Nodes that join, leave and are replaced", .timeLimit(.minutes(10))) struct NodeMembersTests {
     private static let path = "/v1/cluster/members"
 
     /// Changes the members by one node's mouth, until that succeeds.

@@ -7,7 +7,7 @@ import Raft
 import RaftStore
 import Testing
 
-@Suite("Whole nodes: snapshots and hand-overs", .serialized) struct NodeSnapshotTests {
+@Suite("Whole nodes: snapshots and hand-overs", .serialized, .timeLimit(.minutes(10))) struct NodeSnapshotTests {
     private static let yes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
     /// A saga of one branch whose payload makes the log grow.

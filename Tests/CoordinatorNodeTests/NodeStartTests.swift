@@ -6,7 +6,7 @@ import Foundation
 import Logging
 import Testing
 
-@Suite("A node that can't start says why") struct NodeStartTests {
+@Suite("A node that can't start says why", .timeLimit(.minutes(10))) struct NodeStartTests {
     @Test("A name that the configuration doesn't have") func unknownNode() async throws {
         try await NodeTestCluster.run(nodes: 1) { cluster in
             let error = #expect(throws: NodeError.self) { try cluster.start("n9") }

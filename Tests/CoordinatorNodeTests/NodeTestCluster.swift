@@ -12,6 +12,7 @@ import NIOPosix
 import Raft
 import RaftStore
 import ServiceLifecycle
+import StateStore
 import Testing
 
 /// Whole nodes in this process, each with its own folder and real sockets on this machine.
@@ -136,6 +137,12 @@ final class NodeTestCluster: Sendable {
             members: founders.map { Member(nodeID: NodeID(rawValue: $0), storageID: .unknown) }, isJoining: true,
             reserveBytes: 1 << 16)
         try self.start(name)
+    }
+
+    /// Whose state a founder's folder holds.
+    func stateIdentity(of name: String) -> StateIdentity {
+        let storageID = (self.names.firstIndex(of: name) ?? 0) + 1
+        return StateIdentity(clusterID: self.clusterID.bytes, nodeID: name, storageID: UInt64(storageID))
     }
 
     /// Whether a node has heard that it was removed.

@@ -57,6 +57,26 @@ import Testing
         #expect(fixture.core.base == .test(2, term: 1))
     }
 
+    @Test("A node that joined makes no base of its folder's word for who took part, but of its log's (faults 33)")
+    func joinedNode() {
+        let folder = Membership.test(["n2", "n3", "n4"])
+        let named = Membership.test(["n1", "n2", "n3", "n4"])
+        var fixture = Fixture(
+            currentTerm: 1, membership: folder, terms: [UInt64](repeating: 1, count: 8),
+            more: [Entry.test(9, term: 1, named)] + (10...20).map { Entry.test($0, term: 1) }, applied: 20
+        ) { $0.retainedLogBytes = 300 }
+        #expect(fixture.step().batches.allSatisfy { $0.base == nil })
+        #expect(fixture.core.base == .zero)
+        fixture.save()
+        fixture.stepAndSave(
+            .received(
+                AppendEntries.test(term: 1, after: 20, of: 1, (21...40).map { Entry.test($0, term: 1) }, commit: 40),
+                from: "n2"))
+        #expect(fixture.core.base.index >= 9)
+        let batches = fixture.stepAndSave(.compact(through: 40)).batches
+        #expect(batches.compactMap(\.base?.membership) == [named])
+    }
+
     @Test("Nothing goes before the log itself is on disk (faults 20)") func ownLogFirst() {
         var fixture = Self.fixture(terms: [])
         let entries = (1...10 as ClosedRange<UInt64>).map { Entry.test($0, term: 1) }

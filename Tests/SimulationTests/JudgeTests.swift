@@ -13,12 +13,13 @@ import Testing
     }
 
     private static func batch(
-        _ sequence: UInt64, term: UInt64, vote: String? = nil, cutFrom: UInt64? = nil, _ entries: [Entry] = []
+        _ sequence: UInt64, term: UInt64, vote: String? = nil, base: LogBase? = nil, cutFrom: UInt64? = nil,
+        _ entries: [Entry] = []
     ) -> Batch {
         Batch(
             sequence: sequence,
             hardState: HardState(currentTerm: Term(rawValue: term), votedFor: vote.map { NodeID(rawValue: $0) }),
-            truncateFrom: cutFrom.map { LogIndex(rawValue: $0) }, entries: entries)
+            base: base, truncateFrom: cutFrom.map { LogIndex(rawValue: $0) }, entries: entries)
     }
 
     private static func view(
@@ -128,6 +129,25 @@ import Testing
             try judge.applies([Self.entry(1, term: 1, 8)], node: 0, term: Term(rawValue: 1))
         }
         #expect(verdict == .committedStays)
+    }
+
+    @Test("I16: a base names other members than the entries through it", arguments: [true, false])
+    func baseForgetsMembers(isRight: Bool) throws {
+        let members = Membership(
+            voters: Self.names.prefix(2).map { Member(nodeID: $0, storageID: StorageID(rawValue: 1)) })
+        let change = Entry(
+            index: LogIndex(rawValue: 1), term: Term(rawValue: 1), kind: .membership,
+            payload: MembershipCodec.encode(members))
+        let founders = Membership(voters: Self.names.map { Member(nodeID: $0, storageID: .unknown) })
+        let base = LogBase(
+            position: LogPosition(index: LogIndex(rawValue: 1), term: Term(rawValue: 1)),
+            membership: isRight ? members : founders, keepsEntries: true)
+        let verdict = Self.verdict { judge throws(Violation) in
+            try judge.persists(Self.batch(1, term: 1, [change, Self.entry(2, term: 1)]), node: 0)
+            try judge.ends(Self.view(term: 1, commit: 2, last: 2), node: 0)
+            try judge.persists(Self.batch(2, term: 1, base: base), node: 0)
+        }
+        #expect(verdict == (isRight ? nil : .baseMembers))
     }
 
     @Test("I4: two states at one index") func statesDiffer() {

@@ -8,6 +8,8 @@ struct Fixture {
     private(set) var machine = TransactionMachine()
     /// All that has finished, by gid.
     private(set) var finished: [Gid: GlobalTransaction] = [:]
+    /// As of the last checkpoint.
+    private var sum: UInt64 = 0
 
     static let identity = StateIdentity(clusterID: Array(1...16), nodeID: "n1", storageID: 0xfedc_ba98_7654_3210)
 
@@ -43,18 +45,19 @@ struct Fixture {
 
     /// What has changed since the last one.
     mutating func checkpoint(term: UInt64 = 3) -> StateCheckpoint {
-        let (finished, changedLive) = self.machine.takeChanges()
-        for transaction in finished { self.finished[transaction.gid] = transaction }
+        let changes = self.machine.takeChanges()
+        for transaction in changes.finished { self.finished[transaction.gid] = transaction }
+        self.sum = changes.sum
         return StateCheckpoint(
-            finished: finished, changedLive: changedLive, appliedIndex: self.machine.appliedIndex, appliedTerm: term,
-            logTime: self.machine.logTime)
+            changes, appliedIndex: self.machine.appliedIndex, appliedTerm: term, logTime: self.machine.logTime)
     }
 
     /// What the file holds after the last checkpoint.
     func expected(term: UInt64 = 3) -> RecoveredState {
         RecoveredState(
             live: self.machine.allLive.compactMap { self.machine.transaction($0) }, logTime: self.machine.logTime,
-            appliedIndex: self.machine.appliedIndex, appliedTerm: term, archivedCount: UInt64(self.finished.count))
+            appliedIndex: self.machine.appliedIndex, appliedTerm: term, archivedCount: UInt64(self.finished.count),
+            sum: self.sum)
     }
 
     /// Three live ones, two committed and one aborted.
@@ -113,5 +116,13 @@ struct SeededGenerator: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
         return mixed ^ (mixed >> 31)
+    }
+}
+
+extension TransactionMachine {
+    /// The digest, without a change to the machine.
+    func digested() -> UInt64 {
+        var copy = self
+        return copy.digest()
     }
 }

@@ -7,16 +7,6 @@ import Testing
 import Transactions
 
 @Suite("Files that aren't this node's own") struct IdentityTests {
-    /// A closed file with a checkpoint in it.
-    private static func file() throws -> TemporaryFolder {
-        let folder = try TemporaryFolder()
-        let database = try StateDatabase.open(folder)
-        var fixture = Fixture.filled()
-        try database.checkpoint(fixture.checkpoint())
-        _ = try database.sync()
-        return folder
-    }
-
     static let strangers: [StateIdentity] = [
         StateIdentity(clusterID: Array(2...17), nodeID: "n1", storageID: 0xfedc_ba98_7654_3210),
         StateIdentity(clusterID: Array(1...16), nodeID: "n2", storageID: 0xfedc_ba98_7654_3210),
@@ -27,7 +17,7 @@ import Transactions
         "A file of another cluster, node or life of the folder is refused and left as it is (bug 15)",
         arguments: strangers)
     func stranger(identity: StateIdentity) throws {
-        let folder = try Self.file()
+        let folder = try TemporaryFolder.filled()
         let before = try folder.read()
         let expected = StateStoreError.wrongIdentity(
             path: folder.file(), expected: identity, found: Fixture.identity)
@@ -41,9 +31,9 @@ import Transactions
 
     @Test("Another format is refused by its number")
     func format() throws {
-        let folder = try Self.file()
-        try folder.edit { database in try database.execute("UPDATE meta SET format = 2") }
-        let expected = StateStoreError.unsupportedFormat(path: folder.file(), found: 2, supported: 1)
+        let folder = try TemporaryFolder.filled()
+        try folder.edit { database in try database.execute("UPDATE meta SET format = 3") }
+        let expected = StateStoreError.unsupportedFormat(path: folder.file(), found: 3, supported: 2)
         #expect(throws: expected) { try StateDatabase.open(folder) }
         #expect(throws: expected) { try ArchiveReader(path: folder.file(), identity: Fixture.identity) }
     }

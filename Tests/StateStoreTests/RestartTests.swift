@@ -53,7 +53,7 @@ import Transactions
                 }
             case _: break
             }
-            #expect(node.machine.stateHash() == steady.stateHash())
+            #expect(node.machine.digested() == steady.digested())
             for gid in Self.gids { #expect(node.transaction(gid) == steady.transaction(gid)) }
         }
         try node.verify()

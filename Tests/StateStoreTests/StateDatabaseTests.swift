@@ -52,7 +52,7 @@ import Transactions
         var fixture = Fixture.filled()
         try database.checkpoint(fixture.checkpoint())
         let restored = TransactionMachine(try database.load())
-        #expect(restored.stateHash() == fixture.machine.stateHash())
+        #expect(restored.digested() == fixture.machine.digested())
         #expect(restored.appliedIndex == fixture.machine.appliedIndex)
         #expect(restored.dueCalls(of: .test(3)) == fixture.machine.dueCalls(of: .test(3)))
     }
@@ -76,7 +76,7 @@ import Transactions
         let gone = fixture.expected().live[0].gid
         try database.checkpoint(
             StateCheckpoint(
-                finished: [], changedLive: [], removedLive: [gone, .test(99)],
+                StateChanges(finished: [], changedLive: [], sum: 0), removedLive: [gone, .test(99)],
                 appliedIndex: fixture.machine.appliedIndex + 1, appliedTerm: 3, logTime: fixture.machine.logTime))
         #expect(try database.load().live.map(\.gid) == fixture.expected().live.dropFirst().map(\.gid))
         #expect(try database.archived(gone) == nil)
@@ -134,8 +134,8 @@ import Transactions
         do throws(StateStoreError) {
             try database.checkpoint(
                 StateCheckpoint(
-                    finished: [checkpoint.finished[0]], changedLive: [], appliedIndex: 100, appliedTerm: 3,
-                    logTime: checkpoint.logTime))
+                    StateChanges(finished: [checkpoint.finished[0]], changedLive: [], sum: 0), appliedIndex: 100,
+                    appliedTerm: 3, logTime: checkpoint.logTime))
             Issue.record("a transaction was archived twice")
         } catch {
             guard case .sqlite(path: folder.file(), _, let message) = error else {

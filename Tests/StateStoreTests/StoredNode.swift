@@ -37,9 +37,8 @@ struct StoredNode {
             self.machine.evict(checkpoint.finished.map(\.gid))
             self.underWay = nil
         } else {
-            let (finished, changedLive) = self.machine.takeChanges()
             self.underWay = StateCheckpoint(
-                finished: finished, changedLive: changedLive, appliedIndex: self.machine.appliedIndex, appliedTerm: 1,
+                self.machine.takeChanges(), appliedIndex: self.machine.appliedIndex, appliedTerm: 1,
                 logTime: self.machine.logTime)
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import StateStore
 
 /// A fresh folder that goes away with its test.
 final class TemporaryFolder: Sendable {
@@ -10,6 +11,16 @@ final class TemporaryFolder: Sendable {
         let url = FileManager.default.temporaryDirectory.appending(path: "verdict-state-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
         self.path = url.path
+    }
+
+    /// A closed file with a checkpoint of `Fixture.filled()` in it.
+    static func filled() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        let database = try StateDatabase.open(folder)
+        var fixture = Fixture.filled()
+        try database.checkpoint(fixture.checkpoint())
+        _ = try database.sync()
+        return folder
     }
 
     deinit { try? FileManager.default.removeItem(atPath: self.path) }

@@ -38,7 +38,7 @@ struct DeterminismTests {
             var commands = RandomCommands(seed: 7, transactions: Self.transactions)
             var node = ModelNode()
             let outcomes = (0..<Self.entries).map { _ in node.apply(Self.payload(&commands, node.machine)) }
-            return (node.machine.stateHash(), outcomes)
+            return (node.machine.digested(), outcomes)
         }
         let first = run()
         let second = run()
@@ -71,8 +71,9 @@ struct DeterminismTests {
     }
 
     private static func compare(_ node: ModelNode, _ other: ModelNode) {
-        #expect(node.machine.stateHash() == other.machine.stateHash())
+        #expect(node.machine.digested() == other.machine.digested())
         #expect(node.machine.liveCount == other.machine.liveCount)
+        #expect(node.machine.liveBytes == other.machine.liveBytes)
         #expect(node.machine.logTime == other.machine.logTime)
         #expect(node.machine.deadlines.map(\.gid) == other.machine.deadlines.map(\.gid))
         for number in 0..<Self.transactions {

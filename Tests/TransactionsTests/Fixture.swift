@@ -150,3 +150,11 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 }
+
+extension TransactionMachine {
+    /// The digest, without a change to the machine.
+    func digested() -> UInt64 {
+        var copy = self
+        return copy.digest()
+    }
+}

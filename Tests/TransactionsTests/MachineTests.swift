@@ -77,28 +77,80 @@ import Transactions
         let live = fixture.machine.allLive.compactMap { fixture.machine.transaction($0) }
         var restored = fixture
         restored.machine = TransactionMachine(
-            restoring: live, logTime: fixture.machine.logTime, appliedIndex: fixture.machine.appliedIndex)
-        #expect(restored.machine.stateHash() == fixture.machine.stateHash())
+            restoring: live, logTime: fixture.machine.logTime, appliedIndex: fixture.machine.appliedIndex,
+            sum: fixture.machine.takeChanges().sum)
+        #expect(restored.machine.digested() == fixture.machine.digested())
         #expect(restored.machine.liveCount == 2)
+        #expect(restored.machine.liveBytes == fixture.machine.liveBytes)
         #expect(restored.due() == ["b action"])
         restored.answer("b", .action, .success)
         fixture.answer("b", .action, .success)
         #expect(restored.transaction() == fixture.transaction())
         #expect(restored.effects == fixture.effects)
+        #expect(restored.machine.digested() == fixture.machine.digested())
     }
 
-    @Test("The hash tells states apart")
-    func stateHash() {
+    @Test("Live bytes grow with payloads and branches, and go with the transaction")
+    func liveBytes() {
+        var fixture = Fixture()
+        #expect(fixture.machine.liveBytes == 0)
+        fixture.apply(.saga("a", "b"))
+        let two = fixture.machine.liveBytes
+        #expect(two > 100)
+        fixture.apply(.saga("a", gid: .test("t-2")))
+        #expect((1..<two).contains(fixture.machine.liveBytes - two))
+        fixture.answer("a", .action, .success, gid: .test("t-2"))
+        fixture.answer("a", .action, .failure)
+        fixture.answer("a", .compensate, .success)
+        #expect(fixture.machine.liveCount == 0)
+        #expect(fixture.machine.liveBytes == 0)
+    }
+
+    @Test("The digest is the same whenever it was taken before, and whatever was evicted")
+    func digestInSteps() {
+        var fixture = Fixture()
+        var steps = fixture
+        for number in 0..<40 {
+            let gid = Gid.test("t-\(number)")
+            for position in 0..<2 {
+                var one = position == 0 ? fixture : steps
+                one.apply(.saga("a", "b", gid: gid))
+                one.answer("a", .action, number % 3 == 0 ? .failure : .success, gid: gid)
+                if number % 2 == 0 { one.answer("b", .action, .success, gid: gid) }
+                if position == 0 { fixture = one } else { steps = one }
+            }
+            if number % 4 == 0 { _ = steps.machine.digest() }
+            if number % 7 == 0 { steps.archiveAndEvict() }
+        }
+        #expect(fixture.machine.liveCount > 0 && fixture.machine.liveCount < 40)
+        #expect(steps.machine.digested() == fixture.machine.digested())
+        fixture.archiveAndEvict()
+        #expect(steps.machine.digested() == fixture.machine.digested())
+        fixture.apply(.saga("a", gid: .test("one-more")))
+        #expect(steps.machine.digested() != fixture.machine.digested())
+    }
+
+    @Test("A digest that was recorded: if this one differs, transactions are encoded otherwise: raise StateSum.version")
+    func recordedDigest() {
+        var fixture = Fixture()
+        fixture.apply(.saga("a", "b"), .tcc("a", gid: .test("t-2")))
+        fixture.answer("a", .action, .failure)
+        #expect(StateSum.version == 1)
+        #expect(fixture.machine.digested() == 0xe55a_4e78_1a33_5331)
+    }
+
+    @Test("The digest tells states apart")
+    func digest() {
         var hashes: Set<UInt64> = []
         var fixture = Fixture()
-        hashes.insert(fixture.machine.stateHash())
+        hashes.insert(fixture.machine.digested())
         fixture.apply(.saga("a"))
-        hashes.insert(fixture.machine.stateHash())
+        hashes.insert(fixture.machine.digested())
         var other = fixture
         fixture.answer("a", .action, .failure)
-        hashes.insert(fixture.machine.stateHash())
+        hashes.insert(fixture.machine.digested())
         other.apply(.failedAttempts("a", .action, attempts: 1, error: "e"))
-        hashes.insert(other.machine.stateHash())
+        hashes.insert(other.machine.digested())
         #expect(hashes.count == 4)
     }
 }

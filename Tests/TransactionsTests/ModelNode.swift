@@ -17,11 +17,11 @@ struct ModelNode {
         var archive = MemoryArchive()
         var logTime = LogTime.zero
         var appliedIndex: UInt64 = 0
+        var sum: UInt64 = 0
     }
 
     private struct Checkpoint {
-        let finished: [GlobalTransaction]
-        let changedLive: [GlobalTransaction]
+        let changes: StateChanges
         let logTime: LogTime
         let appliedIndex: UInt64
     }
@@ -44,24 +44,23 @@ struct ModelNode {
     var isCheckpointUnderWay: Bool { self.underWay != nil }
 
     mutating func takeCheckpoint() {
-        let (finished, changedLive) = self.machine.takeChanges()
         self.underWay = Checkpoint(
-            finished: finished, changedLive: changedLive, logTime: self.machine.logTime,
-            appliedIndex: self.machine.appliedIndex)
+            changes: self.machine.takeChanges(), logTime: self.machine.logTime, appliedIndex: self.machine.appliedIndex)
     }
 
     /// The checkpoint is on disk: the archive shows what has finished, and memory lets go of it.
     mutating func finishCheckpoint() throws {
         guard let checkpoint = self.underWay else { return }
         self.underWay = nil
-        for transaction in checkpoint.changedLive { self.disk.live[transaction.gid] = transaction.encoded() }
-        for transaction in checkpoint.finished {
+        for transaction in checkpoint.changes.changedLive { self.disk.live[transaction.gid] = transaction.encoded() }
+        for transaction in checkpoint.changes.finished {
             self.disk.live.removeValue(forKey: transaction.gid)
             self.disk.archive.transactions[transaction.gid] = try GlobalTransaction(decoding: transaction.encoded())
         }
         self.disk.logTime = checkpoint.logTime
+        self.disk.sum = checkpoint.changes.sum
         self.disk.appliedIndex = checkpoint.appliedIndex
-        self.machine.evict(checkpoint.finished.map(\.gid))
+        self.machine.evict(checkpoint.changes.finished.map(\.gid))
     }
 
     /// The process ends and starts again from its disk.
@@ -70,7 +69,8 @@ struct ModelNode {
         self.underWay = nil
         let live = try self.disk.live.values.map { try GlobalTransaction(decoding: $0) }
         self.machine = TransactionMachine(
-            restoring: live, logTime: self.disk.logTime, appliedIndex: self.disk.appliedIndex)
+            restoring: live, logTime: self.disk.logTime, appliedIndex: self.disk.appliedIndex,
+            sum: self.disk.sum)
         return self.disk.appliedIndex
     }
 

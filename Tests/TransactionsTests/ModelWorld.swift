@@ -109,10 +109,11 @@ struct ModelWorld {
     /// The new leader knows what the log says, and nothing of what the old one was doing. Old calls may still arrive.
     private mutating func changeLeader() {
         self.fixture.archiveAndEvict()
+        let sum = self.fixture.machine.takeChanges().sum
         let machine = self.fixture.machine
         self.fixture.machine = TransactionMachine(
             restoring: machine.allLive.compactMap { machine.transaction($0) }, logTime: machine.logTime,
-            appliedIndex: machine.appliedIndex)
+            appliedIndex: machine.appliedIndex, sum: sum)
         self.answers.removeAll()
     }
 

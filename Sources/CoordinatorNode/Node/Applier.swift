@@ -70,6 +70,9 @@ struct Applier {
         }
     }
 
+    /// Of everything applied so far.
+    mutating func digest() -> UInt64 { self.machine.digest() }
+
     // MARK: Checkpoints
 
     /// Whether so much has finished that a checkpoint shouldn't wait for its time.
@@ -78,9 +81,8 @@ struct Applier {
     /// Takes what has changed as the next checkpoint. It goes out by `releaseCheckpoint`.
     mutating func prepareCheckpoint() {
         guard self.held == nil, !self.isCheckpointUnderWay, self.hasChanges, !self.isFrozen else { return }
-        let (finished, changedLive) = self.machine.takeChanges()
         self.held = StateCheckpoint(
-            finished: finished, changedLive: changedLive, appliedIndex: self.applied.index.rawValue,
+            self.machine.takeChanges(), appliedIndex: self.applied.index.rawValue,
             appliedTerm: self.applied.term.rawValue, logTime: self.machine.logTime)
         self.finishedSinceCheckpoint = 0
         self.hasChanges = false

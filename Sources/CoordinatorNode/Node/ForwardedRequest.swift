@@ -18,6 +18,10 @@ enum ForwardedRequest: Sendable {
     case transferLeadership(to: NodeID?)
     /// Who takes part, after this change if one is given? Asked of the leader.
     case members(MembershipChange?)
+    /// What digest did your applied state have at this index?
+    case stateDigest(at: UInt64, version: UInt32)
+    /// The majority's digest at this index, to a node that has another one. It isn't answered.
+    case stateDiffers(at: UInt64, majority: UInt64, version: UInt32)
 
     private enum Tag: UInt8 {
         case command = 1
@@ -26,6 +30,8 @@ enum ForwardedRequest: Sendable {
         case snapshotPiece = 4
         case transferLeadership = 5
         case members = 6
+        case stateDigest = 7
+        case stateDiffers = 8
     }
 
     func encoded() -> [UInt8] {
@@ -46,6 +52,15 @@ enum ForwardedRequest: Sendable {
         case .members(let change):
             writer.write(Tag.members.rawValue)
             writer.writeOptional(change) { $1.encode(into: &$0) }
+        case .stateDigest(let index, let version):
+            writer.write(Tag.stateDigest.rawValue)
+            writer.write(version)
+            writer.write(index)
+        case .stateDiffers(let index, let majority, let version):
+            writer.write(Tag.stateDiffers.rawValue)
+            writer.write(version)
+            writer.write(index)
+            writer.write(majority)
         }
         return writer.bytes
     }
@@ -66,6 +81,13 @@ enum ForwardedRequest: Sendable {
         case .members:
             self = .members(
                 try reader.readOptional("change") { reader throws(ByteError) in try MembershipChange(from: &reader) })
+        case .stateDigest:
+            let version: UInt32 = try reader.read()
+            self = .stateDigest(at: try reader.read(), version: version)
+        case .stateDiffers:
+            let version: UInt32 = try reader.read()
+            let index: UInt64 = try reader.read()
+            self = .stateDiffers(at: index, majority: try reader.read(), version: version)
         case nil: throw .invalidValue(offset: 0, field: "request")
         }
         try reader.finish()
@@ -93,6 +115,8 @@ enum ForwardedReply: Sendable {
     case refused(String)
     /// Who takes part.
     case members(MembersAnswer)
+    /// The digest that was asked for; nil if the node hasn't come to the index yet, or no longer knows.
+    case stateDigest(UInt64?)
 
     private enum Tag: UInt8 {
         case committed = 1
@@ -106,6 +130,7 @@ enum ForwardedReply: Sendable {
         case leadership = 9
         case refused = 10
         case members = 11
+        case stateDigest = 12
     }
 
     /// The longest answer of a command, in bytes: far above any transaction's.
@@ -146,6 +171,9 @@ enum ForwardedReply: Sendable {
         case .members(let answer):
             writer.write(Tag.members.rawValue)
             answer.encode(into: &writer)
+        case .stateDigest(let digest):
+            writer.write(Tag.stateDigest.rawValue)
+            writer.writeOptional(digest) { $0.write($1) }
         }
         return writer.bytes
     }
@@ -175,6 +203,9 @@ enum ForwardedReply: Sendable {
                     leader: try reader.readString(limit: NodeID.maximumLength), term: try reader.read()))
         case .refused: self = .refused(try reader.readString(limit: Self.longestReason))
         case .members: self = .members(try MembersAnswer(from: &reader))
+        case .stateDigest:
+            self = .stateDigest(
+                try reader.readOptional("digest") { reader throws(ByteError) -> UInt64 in try reader.read() })
         case nil: throw .invalidValue(offset: 0, field: "reply")
         }
         try reader.finish()

@@ -17,5 +17,7 @@ enum LogKey {
     static let applied = "raft.applied"
     static let milliseconds = "ms"
     static let bytes = "bytes"
+    static let rows = "rows"
+    static let nodes = "nodes"
     static let version = "version"
 }

@@ -11,6 +11,7 @@ extension NodeDriver {
         let (results, commands, effects) = self.applier.apply(entry)
         self.answerProposers(of: entry, commands: commands, results: results)
         for effect in effects { self.perform(effect) }
+        self.notePoint(at: entry.index)
         if entry.kind == .membership { self.membersChanged() }
     }
 
@@ -100,6 +101,7 @@ extension NodeDriver {
     private func checkpointDone(_ finished: [Gid]) {
         self.applier.checkpointDone(finished)
         self.installWhenQuiet()
+        self.dropOvertakenFetch()
         self.compactIfDue()
         if self.stopPromise != nil {
             self.finishStop()

@@ -110,7 +110,7 @@ extension NodeDriver {
         case .unknown:
             self.pending[number]?.isPerhapsProposed = true
             self.park(number)
-        case .status, .snapshotPiece, .noSnapshot, .leadership, .refused, .members:
+        case .status, .snapshotPiece, .noSnapshot, .leadership, .refused, .members, .stateDigest:
             self.logger.warning("A leader's reply answers another question", metadata: [LogKey.reason: "\(reply)"])
             self.pending[number]?.isPerhapsProposed = true
             self.park(number)
@@ -148,8 +148,11 @@ extension NodeDriver {
 
     func isOverloaded(by command: Command) -> Bool {
         switch command {
-        case .submit, .begin: self.applier.machine.liveCount >= self.settings.maximumLiveTransactions
-        case .registerBranch, .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached: false
+        case .submit, .begin:
+            self.applier.machine.liveCount >= self.settings.maximumLiveTransactions
+                || self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
+        case .registerBranch: self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
+        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached: false
         }
     }
 

@@ -24,6 +24,8 @@ extension NodeDriver {
         let configuration: ClusterConfiguration
         let logger: Logger
         let fatal: @Sendable (String) -> Never
+        /// The same for the applied state, with a note of rot for the next start.
+        let stateFailed: @Sendable (StateStoreError) -> Never
         let onRemoved: @Sendable (LogIndex) -> Void
     }
 
@@ -46,8 +48,7 @@ extension NodeDriver {
         let fatal = parts.fatal
         let applier = Applier(
             machine: recovered.machine, applied: recovered.applied, archive: parts.archive, writer: parts.stateWriter,
-            logger: parts.logger
-        ) { fatal("\($0)") }
+            logger: parts.logger, fatal: parts.stateFailed)
         // It learns of its peers with the first turn, when the core says who takes part.
         let transport = PeerTransport(
             loop: loop, identity: recovered.identity, members: [:], directory: MemberDirectory([:]),
@@ -62,9 +63,9 @@ extension NodeDriver {
                 do throws(StateStoreError) {
                     for reader in [parts.archive, parts.lists] { try reader.reopen() }
                 } catch {
-                    fatal("\(error)")
+                    parts.stateFailed(error)
                 }
-            }, mailbox: parts.mailbox,
+            }, stateFailed: parts.stateFailed, mailbox: parts.mailbox,
             board: parts.board, settings: DriverSettings(configuration), clock: clock, logger: parts.logger)
         transport.delegate = self
         let logWriter = parts.logWriter
@@ -108,6 +109,7 @@ extension DriverSettings {
         self.leaderWait = TimeAmount(configuration.timing.leaderWait)
         self.maximumWaitingRequests = configuration.limits.maximumWaitingRequests
         self.maximumLiveTransactions = configuration.limits.maximumLiveTransactions
+        self.maximumLiveBytes = configuration.limits.maximumLiveBytes
     }
 }
 

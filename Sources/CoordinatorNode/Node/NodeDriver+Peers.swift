@@ -72,6 +72,10 @@ extension NodeDriver: PeerTransportDelegate {
                 case .failure: self.reply(.notLeader, to: reply)
                 }
             }
+        case .stateDigest(let index, let version):
+            self.reply(.stateDigest(self.digest(at: index, version: version)), to: reply)
+        case .stateDiffers(let index, let majority, let version):
+            if version == StateSum.version { self.stateDiffers(at: index, from: majority) }
         case .snapshotPiece(let description, let offset): self.readPiece(of: description, at: offset, for: reply)
         case .command(let command):
             guard !self.isStopping, self.core.summary.role == .leader else { return self.reply(.notLeader, to: reply) }

@@ -63,6 +63,8 @@ extension NodeDriver {
     func fetchSnapshot(_ offer: SnapshotOffer, from leader: NodeID) {
         if self.fetch?.offer == offer {
             self.fetch?.leader = leader
+            // It is here already, and the core had no use for it when it came.
+            if self.fetch?.isAdopted == true { return self.add(.snapshotReceived(offer)) }
             return self.fetchNext()
         }
         self.logger.info(
@@ -144,6 +146,15 @@ extension NodeDriver {
         self.fetch = nil
     }
 
+    /// The log has brought what a fetched snapshot would have: nobody asks for its pieces any more.
+    func dropOvertakenFetch() {
+        guard let fetch = self.fetch, self.installing == nil, !fetch.isUnderWay,
+            self.applier.applied.index >= fetch.offer.position.index
+        else { return }
+        self.fetch = nil
+        self.membersChanged()
+    }
+
     // MARK: The install
 
     func installSnapshot(_ offer: SnapshotOffer) {
@@ -167,6 +178,7 @@ extension NodeDriver {
     private func installed(_ offer: SnapshotOffer, _ state: RecoveredState) {
         self.reopenReaders()
         self.applier.goOn(from: state)
+        self.statePoints = StatePoints()
         self.installing = nil
         self.fetch = nil
         self.logger.info(

@@ -28,6 +28,8 @@ final class NodeDriver {
     let stateIdentity: StateIdentity
     /// Opens the readers of the applied state again, after another file has taken its place.
     let reopenReaders: () -> Void
+    /// Ends the process, after a note of rot for the next start.
+    let stateFailed: (StateStoreError) -> Never
 
     var core: RaftCore
     var applier: Applier
@@ -47,6 +49,9 @@ final class NodeDriver {
     var fetch: SnapshotFetch?
     /// A snapshot that is to become the applied state.
     var installing: SnapshotOffer?
+    /// Digests of the applied state, to be held against those of others.
+    var statePoints = StatePoints()
+    var isComparing = false
     /// The applied state is being synced, so that the log may let go of what it holds.
     var isSyncingState = false
 
@@ -96,7 +101,8 @@ final class NodeDriver {
         loop: any EventLoop, identity: PeerIdentity, learnedStorage: [NodeID: StorageID], addresses: AddressBook,
         core: RaftCore, applier: Applier, log: any DurableLog,
         transport: PeerTransport, snapshots: SnapshotKeeper, stateIdentity: StateIdentity,
-        reopenReaders: @escaping () -> Void, mailbox: LoopMailbox<ClientRequest>, board: StatusBoard,
+        reopenReaders: @escaping () -> Void, stateFailed: @escaping (StateStoreError) -> Never,
+        mailbox: LoopMailbox<ClientRequest>, board: StatusBoard,
         settings: DriverSettings, clock: NodeClock, logger: Logger
     ) {
         self.loop = loop
@@ -110,6 +116,7 @@ final class NodeDriver {
         self.snapshots = snapshots
         self.stateIdentity = stateIdentity
         self.reopenReaders = reopenReaders
+        self.stateFailed = stateFailed
         self.mailbox = mailbox
         self.board = board
         self.settings = settings

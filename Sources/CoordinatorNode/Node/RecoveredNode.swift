@@ -56,7 +56,8 @@ struct RecoveredNode: Sendable {
             storageID: self.identity.storage.rawValue)
     }
 
-    /// Opens the applied state and reads all of it: rot in an index would make a finished transaction look unknown.
+    /// Opens the applied state and checks it: rot in an index would make a finished transaction look unknown. A large
+    /// archive is read to its end only while the node runs, see `ArchiveScrub`.
     ///
     /// Everything in the file came from the log. So a damaged one is set aside and filled anew from there; or, if the log no
     /// longer reaches back to its beginning, by a snapshot of the leader's. The same goes for a lost file, and for one that
@@ -82,11 +83,17 @@ struct RecoveredNode: Sendable {
         return try self.openState()
     }
 
+    /// Bytes of a state that is read as a whole before the node starts: that takes a few tenths of a second.
+    private static let verifiedAtStart: UInt64 = 64 << 20
+
     private mutating func openState() throws(NodeError) -> sending StateDatabase {
         let database: StateDatabase
-        do {
+        do throws(StateStoreError) {
+            if let found = try RotNote.read(statePath: self.statePath) {
+                throw .rot(path: self.statePath, table: "?", row: "?", reason: "found earlier: \(found)")
+            }
             database = try StateDatabase.open(path: self.statePath, identity: self.stateIdentity)
-            try database.verify()
+            if try database.fileLength() <= Self.verifiedAtStart { try database.verify() }
         } catch {
             throw .state(error)
         }

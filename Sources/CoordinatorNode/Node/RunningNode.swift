@@ -25,6 +25,7 @@ struct RunningNode: Sendable {
     private let http: HTTPService<NativeAPI>
     private let logWriter: LogWriter
     private let stateWriter: StateWriter
+    private let scrub: ArchiveScrub
     private let pidFile: PidFile
     private let drainGrace: TimeAmount
     private let logger: Logger
@@ -40,11 +41,17 @@ struct RunningNode: Sendable {
         let state = try found.recoverState(logger: logger)
         try found.finishInstall(in: log, logger: logger)
         let recovered = found
+        let (statePath, stateIdentity) = (recovered.statePath, recovered.stateIdentity)
+        let stateFailed: @Sendable (StateStoreError) -> Never = { error in
+            // Without the note the next start would only find the rot again. Whoever can't write it is stopped anyway.
+            if case .rot = error { try? RotNote.write(error, statePath: statePath) }
+            fatal("\(error)")
+        }
         let archive: ArchiveReader
         let lists: ArchiveReader
         do {
-            archive = try ArchiveReader(path: recovered.statePath, identity: recovered.stateIdentity) { fatal("\($0)") }
-            lists = try ArchiveReader(path: recovered.statePath, identity: recovered.stateIdentity) { fatal("\($0)") }
+            archive = try ArchiveReader(path: statePath, identity: stateIdentity, onFailure: stateFailed)
+            lists = try ArchiveReader(path: statePath, identity: stateIdentity, onFailure: stateFailed)
         } catch {
             throw NodeError.state(error)
         }
@@ -82,7 +89,7 @@ struct RunningNode: Sendable {
             recovered: recovered, archive: archive, lists: lists, stateWriter: stateWriter, logWriter: logWriter,
             branch: branch,
             mailbox: mailbox, board: board, configuration: configuration, logger: logger,
-            fatal: fatal,
+            fatal: fatal, stateFailed: stateFailed,
             onRemoved: { index in
                 // A file is written: not on the loop.
                 NIOThreadPool.singleton.submit { _ in
@@ -109,6 +116,13 @@ struct RunningNode: Sendable {
             throw error
         }
         try await loop.submit { driver.value.start() }.get()
+        let scrub = ArchiveScrub(
+            path: statePath, identity: stateIdentity,
+            onPass: { rows in
+                logger.info("The archive was read and is whole", metadata: [LogKey.rows: "\(rows)"])
+            },
+            onRot: { stateFailed($0) })
+        scrub.start()
 
         let coordinator = NodeCoordinator(mailbox: mailbox, board: board, archive: lists)
         var limits = APILimits()
@@ -127,7 +141,7 @@ struct RunningNode: Sendable {
         }
         return RunningNode(
             loop: loop, driver: driver, driverSlot: driverSlot, branch: branch, http: http, logWriter: logWriter,
-            stateWriter: stateWriter,
+            stateWriter: stateWriter, scrub: scrub,
             pidFile: pidFile, drainGrace: TimeAmount(configuration.timing.stopGrace), logger: logger)
     }
 
@@ -153,6 +167,7 @@ struct RunningNode: Sendable {
         } catch {
             self.logger.error("Stopping went wrong", metadata: [LogKey.reason: "\(error)"])
         }
+        self.scrub.stop()
         // While the state's disk has no room the sync would wait; the log replays what the state lacks.
         if self.stateWriter.failure == nil {
             await withCheckedContinuation { continuation in

@@ -13,6 +13,8 @@ package enum BranchEffects {
             let effect = participants.branch(transaction.gid, branch.id)
             let isRight: Bool
             switch decision {
+            // Nobody can make up for a participant that lies; but it is never told both.
+            case _ where effect.isContradictory: isRight = !(effect.isConfirmed && effect.isUndone)
             case .commit:
                 isRight = effect.isTaken && !effect.isUndone && (transaction.kind == .saga || effect.isConfirmed)
             case .abort: isRight = (!effect.isTaken || effect.isUndone) && !effect.isConfirmed

@@ -38,12 +38,19 @@ package struct Judge: Sendable {
     private var leaders = LeaderPerTerm()
     private var matching = LogMatching()
     private var committed = CommittedEntries()
+    private var memberships: BaseMemberships
     private var states = StateHashes()
     private var reads = ReadFreshness()
     private var outcomes = Outcomes()
 
-    package init(nodes: [NodeID]) {
+    /// - Parameters:
+    ///   - nodes: all that may ever take part.
+    ///   - founders: how many of them, from the first on, take part when it begins; nil: all.
+    package init(nodes: [NodeID], founders: Int? = nil) {
         self.subjects = nodes.map { Subject(id: $0) }
+        self.memberships = BaseMemberships(
+            founders: Membership(
+                voters: nodes.prefix(founders ?? nodes.count).map { Member(nodeID: $0, storageID: .unknown) }))
     }
 
     /// The highest index that was ever seen committed.
@@ -72,6 +79,7 @@ package struct Judge: Sendable {
             } else {
                 self.subjects[node].log = try self.committed.log(through: base.position, of: node)
             }
+            try self.memberships.names(base.membership, at: base.position.index, node: node)
         }
         if let start = batch.truncateFrom {
             try self.committed.truncates(
@@ -83,11 +91,16 @@ package struct Judge: Sendable {
         for entry in batch.entries {
             let hash = try self.subjects[node].log.append(entry)
             try self.matching.stands(entry, hash: hash, on: node)
+            self.memberships.stands(entry, hash: hash)
         }
     }
 
     package mutating func sends(_ message: Message, to receiver: NodeID, node: Int) throws(Violation) {
         if case .appendEntries(let request) = message { try self.leaders.leads(node, term: request.term) }
+        if case .installSnapshot(let request) = message {
+            let offer = request.offer
+            try self.memberships.names(offer.membership, at: offer.position.index, node: node)
+        }
         try self.subjects[node].promises.sends(
             message, to: receiver, from: self.subjects[node].id, log: self.subjects[node].log)
     }
@@ -225,6 +238,11 @@ package struct Judge: Sendable {
             self.subjects[node].log, from: before.next(), through: index, node: node, term: term)
         self.subjects[node].commitIndex = index
         guard self.committed.lastIndex > known else { return }
+        var next = known.next()
+        while next <= self.committed.lastIndex {
+            if let hash = self.committed.hash(through: next) { self.memberships.commits(next, hash: hash) }
+            next = next.next()
+        }
         // A leader of a later term, elected before this was seen, must have had it too.
         for other in self.subjects.indices where other != node {
             guard let leads = self.subjects[other].leads, leads > term else { continue }

@@ -13,6 +13,7 @@ package enum Invariant: String, CaseIterable, Hashable, Sendable {
     case effectsMatch = "I9, I10 what took effect is what was decided"
     case everythingEnds = "I13 after healing everything ends"
     case freshReads = "I15 a linearizable read is never stale"
+    case baseMembers = "I16 a base names the members that the committed entries name"
     /// What harmed a stored row must be found before the node takes part.
     case rotIsSeen = "rot is seen at the next start"
     /// What the core promises to its driver: one batch a turn and that first, numbered without a gap, indexes that fit.

@@ -9,6 +9,8 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
     case clog
     case symmetricPartition
     case oneWayPartition
+    case partialPartition
+    case connectionReset
     case crash
     case powerLoss
     case pause
@@ -24,6 +26,8 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
     case participantError
     case lateAnswer
     case participantDuplicate
+    case participantUnreachable
+    case contradictoryAnswer
 
     package var label: String {
         switch self {
@@ -34,6 +38,8 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
         case .clog: "F5 clog and burst"
         case .symmetricPartition: "F6 symmetric partition"
         case .oneWayPartition: "F7 one-way partition"
+        case .partialPartition: "F8 partial partition"
+        case .connectionReset: "F9 connection reset"
         case .crash: "F10 crash"
         case .powerLoss: "F11 power loss"
         case .pause: "F12 pause"
@@ -49,6 +55,8 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
         case .participantError: "F22 participant's error"
         case .lateAnswer: "F23 participant's late answer"
         case .participantDuplicate: "F24 duplicate call"
+        case .participantUnreachable: "F25 participant unreachable"
+        case .contradictoryAnswer: "F26 contradictory answer"
         }
     }
 }

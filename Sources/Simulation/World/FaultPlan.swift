@@ -17,6 +17,7 @@ struct FaultPlan: Sendable {
     private(set) var participantErrorRate: UInt64 = 0
     private(set) var lateAnswerRate: UInt64 = 0
     private(set) var participantDuplicateRate: UInt64 = 0
+    private(set) var contradictionRate: UInt64 = 0
     /// Mean time between two faults of a kind that comes by the clock.
     private var meanIntervals = [UInt64](repeating: 0, count: FaultKind.allCases.count)
     /// Faults follow each other so quickly that the cluster hardly comes to rest.
@@ -26,8 +27,8 @@ struct FaultPlan: Sendable {
 
     /// Kinds that come by the clock; the others are drawn for each message or sync.
     static let timed: [FaultKind] = [
-        .clog, .symmetricPartition, .oneWayPartition, .crash, .powerLoss, .pause, .clockJump, .diskFull, .bitFlip,
-        .slowDisk,
+        .clog, .symmetricPartition, .oneWayPartition, .partialPartition, .connectionReset, .crash, .powerLoss, .pause,
+        .clockJump, .diskFull, .bitFlip, .slowDisk, .participantUnreachable,
     ]
 
     /// No faults at all.
@@ -53,6 +54,7 @@ struct FaultPlan: Sendable {
         if self.enabled.contains(.participantError) { self.participantErrorRate = rate(&random, upTo: 400_000) }
         if self.enabled.contains(.lateAnswer) { self.lateAnswerRate = rate(&random, upTo: 300_000) }
         if self.enabled.contains(.participantDuplicate) { self.participantDuplicateRate = rate(&random, upTo: 400_000) }
+        if self.enabled.contains(.contradictoryAnswer) { self.contradictionRate = rate(&random, upTo: 200_000) }
         self.isStorm = random.below(3) == 0
         for kind in Self.timed where self.enabled.contains(kind) {
             let shortest: UInt64 = kind == .bitFlip ? 3_000_000_000 : 400_000_000
@@ -77,9 +79,10 @@ struct FaultPlan: Sendable {
             case .participantError: plan.participantErrorRate = 0
             case .lateAnswer: plan.lateAnswerRate = 0
             case .participantDuplicate: plan.participantDuplicateRate = 0
-            case .clog, .symmetricPartition, .oneWayPartition, .crash, .powerLoss, .pause, .clockJump, .clockDrift,
-                .diskFull,
-                .bitFlip, .slowDisk, .diskLost, .membershipChange:
+            case .contradictoryAnswer: plan.contradictionRate = 0
+            case .clog, .symmetricPartition, .oneWayPartition, .partialPartition, .connectionReset, .crash, .powerLoss,
+                .pause, .clockJump, .clockDrift, .diskFull, .bitFlip, .slowDisk, .diskLost, .membershipChange,
+                .participantUnreachable:
                 break
             }
         }

@@ -17,6 +17,8 @@ package struct Participants {
         /// Compensated or cancelled: whatever had taken effect is undone, and nothing takes effect any more.
         package var isUndone = false
         package var isConfirmed = false
+        /// It has said yes and no to the same call: what it said is not what took effect.
+        package var isContradictory = false
     }
 
     private var branches: [Key: Branch] = [:]
@@ -44,15 +46,26 @@ package struct Participants {
         return .success
     }
 
+    mutating func contradicts(_ gid: Gid, _ branchID: BranchID) {
+        self.branches[Key(gid: gid, branchID: branchID), default: Branch()].isContradictory = true
+    }
+
+    /// Which half of the participants, 0 or 1, the branch is at.
+    static func side(of gid: Gid, _ branchID: BranchID) -> Int {
+        Int(Self.hash(Key(gid: gid, branchID: branchID)) >> 32 & 1)
+    }
+
     package func branch(_ gid: Gid, _ branchID: BranchID) -> Branch {
         self.branches[Key(gid: gid, branchID: branchID)] ?? Branch()
     }
 
     /// A participant's "no" depends on the branch alone, so that it says the same whenever it is asked.
-    private func refuses(_ key: Key) -> Bool {
+    private func refuses(_ key: Key) -> Bool { Self.hash(key) % 1000 < self.refusals }
+
+    private static func hash(_ key: Key) -> UInt64 {
         var hash = StableHash()
         hash.mix(Array(key.gid.rawValue.utf8))
         hash.mix(Array(key.branchID.rawValue.utf8))
-        return hash.value % 1000 < self.refusals
+        return hash.value
     }
 }

@@ -113,6 +113,13 @@ extension World {
         self.record(.called(call.gid, call.branchID, call.operation, attempt: attempt), node)
         self.queue.add(
             .transaction(.callTimeout(CallKey(call), of: caller, attempt: attempt)), at: self.now + Self.callTimeout)
+        if self.now < self.participantsHiddenUntil,
+            Participants.side(of: call.gid, call.branchID) < self.unreachableParticipants
+        {
+            self.counts[.participantUnreachable] += 1
+            self.queue.add(.transaction(.answers(call, to: caller, attempt: attempt, verdict: nil)), at: self.travel())
+            return
+        }
         var isAnswered = true
         if self.participantRandom.chance(perMillion: self.plan.participantTimeoutRate) {
             self.counts[.participantTimeout] += 1
@@ -149,6 +156,7 @@ extension World {
             verdict = try self.carryOut(call.operation, gid: call.gid, branchID: call.branchID)
         }
         guard isAnswered else { return }
+        if let verdict, !isError { self.contradict(verdict, to: call, from: caller, attempt: attempt) }
         var time = self.travel()
         if self.participantRandom.chance(perMillion: self.plan.lateAnswerRate) {
             self.counts[.lateAnswer] += 1
@@ -156,6 +164,19 @@ extension World {
         }
         self.queue.add(
             .transaction(.answers(call, to: caller, attempt: attempt, verdict: isError ? nil : verdict)), at: time)
+    }
+
+    /// A participant that is broken says yes and no to one call. Whichever comes first counts, and nothing else is ever told.
+    private func contradict(_ verdict: BranchVerdict, to call: BranchCall, from caller: Caller, attempt: UInt32) {
+        guard call.operation == .action || call.operation == .try,
+            self.participantRandom.chance(perMillion: self.plan.contradictionRate)
+        else { return }
+        self.counts[.contradictoryAnswer] += 1
+        self.participants.contradicts(call.gid, call.branchID)
+        self.queue.add(
+            .transaction(
+                .answers(call, to: caller, attempt: attempt, verdict: verdict == .success ? .failure : .success)),
+            at: self.now + self.participantRandom.within(50_000...3_000_000))
     }
 
     func carryOut(_ operation: Operation, gid: Gid, branchID: BranchID) throws(Violation) -> BranchVerdict {

@@ -15,6 +15,8 @@ extension World {
         case .clog: self.clog()
         case .symmetricPartition: self.partition(isOneWay: false)
         case .oneWayPartition: self.partition(isOneWay: true)
+        case .partialPartition: self.cutSomePairs()
+        case .connectionReset: self.resetConnections()
         case .crash: self.crashSome(.crash)
         case .powerLoss: self.losePower()
         case .pause: self.pauseSome()
@@ -22,11 +24,9 @@ extension World {
         case .diskFull: self.fillDisk()
         case .slowDisk: self.slowDisk()
         case .bitFlip: self.harmDisk()
+        case .participantUnreachable: self.hideParticipants()
         case .loss, .duplicate, .reorder, .delay, .clockDrift, .inputOutputError, .diskLost, .membershipChange,
-            .participantTimeout,
-            .participantError,
-            .lateAnswer,
-            .participantDuplicate:
+            .participantTimeout, .participantError, .lateAnswer, .participantDuplicate, .contradictoryAnswer:
             break  // Drawn for each message, sync or call, not by the clock.
         }
     }
@@ -56,7 +56,8 @@ extension World {
     }
 
     func crash(_ node: SimulatedNode, _ kind: FaultKind) {
-        self.counts[kind] += 1
+        // Damage, a lost disk and a removal end a process too, also in a world without crashes.
+        if self.plan.enabled.contains(kind) { self.counts[kind] += 1 }
         let unsynced = node.disk.unsyncedCount
         // Without power the half-written tail is torn and dropped; else the operating system may still write any first
         // part of what the process handed over.
@@ -176,12 +177,53 @@ extension World {
                 links.append((from, to))
             }
         }
+        self.cut(links, isNoticed: isNoticed)
+    }
+
+    /// Cuts single pairs, which others still reach both of: nobody is alone, and not everybody hears the same.
+    private func cutSomePairs() {
+        let count = 1 + self.faultRandom.below(max(1, self.nodes.count / 2))
+        self.counts[.partialPartition] += 1
+        let isNoticed = self.faultRandom.coin()
+        var links: [(from: Int, to: Int)] = []
+        for _ in 0..<count {
+            guard let (first, second) = self.somePair() else { continue }
+            links += [(first, second), (second, first)]
+        }
+        self.cut(links, isNoticed: isNoticed)
+    }
+
+    private func cut(_ links: [(from: Int, to: Int)], isNoticed: Bool) {
         for link in links {
             self.network[link.from, link.to].cuts += 1
             self.record(.cut(from: link.from, to: link.to))
             if isNoticed { self.breakConnection(self.nodes[link.from], self.nodes[link.to]) }
         }
         self.queue.add(.partitionEnds(links), at: self.now + self.faultRandom.within(30_000_000...3_000_000_000))
+    }
+
+    private func somePair() -> (Int, Int)? {
+        guard self.nodes.count > 1 else { return nil }
+        let first = self.faultRandom.below(self.nodes.count)
+        let second = (first + 1 + self.faultRandom.below(self.nodes.count - 1)) % self.nodes.count
+        return (first, second)
+    }
+
+    /// Connections end although both processes and the links live; what was under way may still arrive.
+    private func resetConnections() {
+        for _ in 0...self.faultRandom.below(3) {
+            guard let (first, second) = self.somePair(), self.connections.isUp(first, second) else { continue }
+            self.counts[.connectionReset] += 1
+            self.breakConnection(self.nodes[first], self.nodes[second])
+        }
+        // The ends of no partition: everybody connects again.
+        self.queue.add(.partitionEnds([]), at: self.now + self.faultRandom.within(1_000_000...400_000_000))
+    }
+
+    /// All calls to some participants, or to all of them, are refused for a while.
+    private func hideParticipants() {
+        self.unreachableParticipants = self.faultRandom.coin() ? 2 : 1
+        self.participantsHiddenUntil = self.now + self.faultRandom.within(50_000_000...5_000_000_000)
     }
 
     func endPartition(_ links: [(from: Int, to: Int)]) {
@@ -201,6 +243,7 @@ extension World {
         self.plan = .calm
         self.record(.healed)
         self.network.heal()
+        self.participantsHiddenUntil = self.now
         for node in self.nodes {
             node.crashesAtNextBatch = nil
             node.clockJump = 0

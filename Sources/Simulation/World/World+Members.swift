@@ -13,7 +13,12 @@ extension World {
     /// Who takes part as the leader sees it, but for nodes whose disk is lost: the cluster must work without them.
     var members: [SimulatedNode] {
         guard let membership = self.leader?.core?.membership else { return [] }
-        return self.nodes.filter { membership.member($0.id) != nil && $0.condition != .out }
+        return self.nodes.filter { node in
+            // An earlier life's joining may have been committed after all: who runs now is nobody's member then, until an
+            // operator replaces it.
+            guard let member = membership.member(node.id), node.condition != .out else { return false }
+            return member.storageID == .unknown || member.storageID == node.storage
+        }
     }
 
     func scheduleMove() {

@@ -78,6 +78,12 @@ extension World {
     func result(_ result: CommandResult, of command: Command, on node: SimulatedNode) throws(Violation) -> Answer {
         let decision = self.transaction(command.gid, on: node)?.decision
         if let decision { try self.judge.told(command.gid, decision, node: node.number) }
+        // Who hears that an abort is done knows the outcome.
+        switch (command, result) {
+        case (.abort(let gid, _), .accepted), (.abort(let gid, _), .alreadyDone):
+            try self.judge.told(gid, .abort, node: node.number)
+        case _: break
+        }
         return .result(result, node.state.appliedIndex)
     }
 

@@ -37,6 +37,9 @@ package final class World {
     var counts = FaultCounts()
     var statistics = SimulationOutcome.Statistics()
     var participants: Participants
+    /// Until then calls to so many of every two participants are refused.
+    var participantsHiddenUntil: UInt64 = 0
+    var unreachableParticipants = 0
     var judge: Judge
     var trace: Trace
 
@@ -68,7 +71,7 @@ package final class World {
         self.plan = FaultPlan(random: &random).without(options.without)
         self.network = Network(size: size + spares, random: random.forked())
         self.connections = Connections(size: size + spares)
-        self.judge = Judge(nodes: self.ids)
+        self.judge = Judge(nodes: self.ids, founders: size)
         self.trace = Trace(limit: options.keepsWholeTrace ? nil : 60)
         let registerClients = 1 + random.below(3)
         let clientCount = registerClients + 1 + random.below(3)
@@ -83,7 +86,8 @@ package final class World {
         let mean = self.isDense ? random.within(4_000_000...40_000_000) : random.within(60_000_000...400_000_000)
         self.clientPause = mean / 4...mean
         let timing = World.timing(isDense: self.isDense, random: &random)
-        let retained = Int(random.within(200...6_000)) * (self.isDense ? 10 : 1)
+        // In some worlds the log keeps nothing that the state holds, so that often no entry is left.
+        let retained = random.below(8) == 0 ? 0 : Int(random.within(200...6_000)) * (self.isDense ? 10 : 1)
         let offsets = self.ids.map { _ in Int64(random.below(UInt64(400))) }
         // Up to a second in a hundred, either way.
         let isDrifting = self.plan.enabled.contains(.clockDrift)

@@ -170,14 +170,21 @@ extension NodeDriver {
         guard !self.membersChanges.isEmpty else { return }
         let committed = self.core.committedMembership
         for (number, change) in self.membersChanges {
-            guard let position = change.position else { continue }
-            let isCutOff = self.core.entry(at: position.index).map { $0.term != position.term } ?? false
-            let isOver = committed.index >= position.index && !committed.membership.isJoint
-            guard isCutOff || isOver else { continue }
-            self.membersChanges[number] = nil
-            change.end(
-                isCutOff
-                    ? .failure(.noLeader(retryAfter: self.settings.retryAfter)) : .success(self.membersAnswer()))
+            // What isn't committed at its index yet may still be cut off, and may come back by another leader.
+            guard let position = change.position, self.core.commitIndex >= position.index else { continue }
+            switch self.core.term(at: position.index) {
+            case position.term:
+                guard committed.index >= position.index, !committed.membership.isJoint else { continue }
+                self.membersChanges[number] = nil
+                change.end(.success(self.membersAnswer()))
+            case .some:
+                self.membersChanges[number] = nil
+                change.end(.failure(.noLeader(retryAfter: self.settings.retryAfter)))
+            case nil:
+                // A snapshot has taken the place of what would say.
+                self.membersChanges[number] = nil
+                change.end(.failure(.outcomeUnknown))
+            }
         }
     }
 }

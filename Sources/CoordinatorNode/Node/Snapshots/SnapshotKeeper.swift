@@ -9,7 +9,7 @@ final class SnapshotKeeper: Sendable {
     typealias Reply<Value> = @Sendable (Result<Value, StateStoreError>) -> Void
 
     private let queue = DispatchQueue(label: "verdict.snapshots", qos: .utility)
-    private let statePath: String
+    let statePath: String
     private let identity: StateIdentity
     /// The copy that this node hands out.
     private let copy: String

@@ -59,7 +59,9 @@ struct MembersDesk: Sendable {
         while true {
             let failure: CoordinatorClientError
             do throws(CoordinatorClientError) {
-                return try await client.changeMembers(change, patience: self.patience)
+                let members = try await client.changeMembers(change, patience: self.patience)
+                if isDone(members) { return members }
+                break
             } catch {
                 failure = error
             }
@@ -69,6 +71,8 @@ struct MembersDesk: Sendable {
             guard ContinuousClock.now < deadline else { throw CommandFailure(failure) }
             try? await Task.sleep(for: .milliseconds(50))
         }
+        throw CommandFailure(
+            .failure, "the change was made, and taken back by somebody else; see clusterctl members list")
     }
 
     func promote(_ node: String, _ client: CoordinatorClient) async throws(CommandFailure) -> ClusterMembers {
