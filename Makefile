@@ -83,6 +83,9 @@ drill: debug ## real processes: 5 kills and 3 stops of the leader under load
 members-drill: debug ## real processes: nodes join, are replaced, restarted and removed under load
 	scripts/members-drill --bin $(DEBUG_BIN) $(SLOW_TIMING)
 
+backup-drill: debug ## real processes: a backup under load, everything lost, and what a cluster of the backup says
+	scripts/backup-drill --bin $(DEBUG_BIN) $(SLOW_TIMING)
+
 chaos: debug ## real processes: 4 rounds of 20 s of every fault that this machine allows (most need root)
 	scripts/chaos --bin $(DEBUG_BIN) --rounds 4 --seconds 20 --operations 15000
 	@echo "The same eyes on reads that may be stale: they must see it."
@@ -113,4 +116,4 @@ docs: debug ## the documentation of the client kits
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill members-drill chaos bench bench-restart bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill members-drill backup-drill chaos bench bench-restart bench-failover proof soak format docs clean

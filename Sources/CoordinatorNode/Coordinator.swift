@@ -37,6 +37,12 @@ package protocol Coordinator: Sendable {
     /// - Parameter change: what to change before; returns once the change is committed. Nil: nothing.
     func members(_ change: MembershipChange?) async throws(CoordinatorError) -> MembersAnswer
 
+    /// What operators did to the cluster, as this node has it applied.
+    func notes() async throws(CoordinatorError) -> NotesReading
+
+    /// A copy of this node's applied state, which holds everything that was acknowledged before the call.
+    func backup() async throws(CoordinatorError) -> BackupSource
+
     /// This node alone. Never waits for another node or for the disk.
     func nodeStatus() -> NodeStatus
 
@@ -103,12 +109,33 @@ package struct CommittedAnswer: Sendable {
 package struct TransactionReading: Sendable {
     /// `nil` if the gid is not known at this position.
     package let transaction: GlobalTransaction?
+    /// The gid isn't known, and may have been before the state was restored.
+    package let isForgotten: Bool
+    /// Undecided since before the state was restored: nothing happens before an operator lifts the mark.
+    package let isHeld: Bool
     /// The log position at which this was true: term and index of the last applied entry.
     package let term: UInt64
     package let index: UInt64
 
-    package init(transaction: GlobalTransaction?, term: UInt64, index: UInt64) {
+    package init(
+        transaction: GlobalTransaction?, isForgotten: Bool = false, isHeld: Bool = false, term: UInt64, index: UInt64
+    ) {
         self.transaction = transaction
+        self.isForgotten = isForgotten
+        self.isHeld = isHeld
+        self.term = term
+        self.index = index
+    }
+}
+
+/// What a node's applied state knows of the cluster's own past.
+package struct NotesReading: Sendable {
+    package let notes: ClusterNotes
+    package let term: UInt64
+    package let index: UInt64
+
+    package init(notes: ClusterNotes, term: UInt64, index: UInt64) {
+        self.notes = notes
         self.term = term
         self.index = index
     }

@@ -24,8 +24,14 @@ package enum DataFolder {
         /// Says that the node was removed from its cluster, and at which entry.
         package static let removed = "REMOVED"
 
+        /// The applied state, which another module keeps in the folder.
+        package static let state = "state.db"
+
         /// Everything that an initialisation may leave when it is cut off.
-        static let all = [database, wal, "raft.db-shm", "raft.db-journal", mark, reserve, lock, unfinished]
+        static let all = [
+            database, wal, "raft.db-shm", "raft.db-journal", mark, reserve, lock, unfinished, state, "state.db-wal",
+            "state.db-shm", "state.db-journal",
+        ]
     }
 
     /// What stands in a folder.
@@ -71,11 +77,14 @@ package enum DataFolder {
     ///   - storageID: random bits that name this life of the folder.
     ///   - members: every voter, this node included; `storageID` is filled in for it, and may be `.unknown` for others.
     ///   - isJoining: the node is no member yet; `members` are those of the group that it joins, as far as they are known.
+    ///   - base: what the log's first entry will follow; not zero only for a node that `fill` gives the state at that place.
     ///   - reserveBytes: room kept for term and vote on a full disk.
+    ///   - fill: puts the applied state into the folder, synced.
     @discardableResult
     package static func initialise(
         path: String, clusterID: ClusterID, nodeID: NodeID, storageID: StorageID = .random(), members: [Member],
-        isJoining: Bool = false, reserveBytes: Int = Reserve.defaultLength
+        isJoining: Bool = false, base: LogPosition = .zero, reserveBytes: Int = Reserve.defaultLength,
+        fill: (StoreIdentity) throws(StoreError) -> Void = { _ in }
     ) throws(StoreError) -> StoreIdentity {
         let identity = StoreIdentity(clusterID: clusterID, nodeID: nodeID, storageID: storageID)
         let members = try self.checked(members, of: identity, isJoining: isJoining, path: path)
@@ -85,8 +94,9 @@ package enum DataFolder {
         }
         let lock = try FolderLock(folder: path)
         try self.prepare(path)
-        try LogDatabase.create(folder: path, identity: identity, members: members)
+        try LogDatabase.create(folder: path, identity: identity, members: members, base: base)
         try Reserve(folder: path, length: reserveBytes).refill()
+        try fill(identity)
         try FileSystem.syncFolder(path)
         try FileSystem.remove(path + "/" + Names.unfinished)
         try FileSystem.syncFolder(path)

@@ -101,13 +101,17 @@ final class LogDatabase {
     // MARK: A new log
 
     /// Writes the files of an empty log and syncs them. The folder itself is for the caller to sync.
-    static func create(folder: String, identity: StoreIdentity, members: [Member]) throws(StoreError) {
+    /// - Parameter base: what its first entry will follow.
+    static func create(
+        folder: String, identity: StoreIdentity, members: [Member], base: LogPosition
+    ) throws(StoreError) {
         let path = folder + "/" + DataFolder.Names.database
         // SQLite gives the WAL the permissions of this file.
         _ = try File(path, flags: O_RDWR | O_CREAT | O_EXCL)
         let membership = MembershipRecord(membership: Membership(voters: members)).encoded()
         let record = HardStateRecord(
-            group: .zero, commitCounter: 1, hardState: .initial, base: .zero, baseChain: 0, lastIndex: .zero,
+            group: .zero, commitCounter: 1, hardState: HardState(currentTerm: base.term, votedFor: nil), base: base,
+            baseChain: 0, lastIndex: base.index,
             lastChain: 0, membershipChecksum: Checksum.of(membership), identity: identity)
         do {
             let database = try self.openFile(folder: folder, access: .create)

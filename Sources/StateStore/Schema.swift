@@ -14,7 +14,8 @@ enum Schema {
                     id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL, cluster BLOB NOT NULL,
                     node TEXT NOT NULL, storage INTEGER NOT NULL, applied_index INTEGER NOT NULL,
                     applied_term INTEGER NOT NULL, log_time INTEGER NOT NULL, live_count INTEGER NOT NULL,
-                    archived_count INTEGER NOT NULL, sum INTEGER NOT NULL, crc INTEGER NOT NULL
+                    archived_count INTEGER NOT NULL, sum INTEGER NOT NULL, notes BLOB NOT NULL,
+                    crc INTEGER NOT NULL
                 ) STRICT;
                 CREATE TABLE live (gid TEXT PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;
                 CREATE TABLE archive (
@@ -28,8 +29,8 @@ enum Schema {
                 """
                 INSERT INTO meta (
                     id, format, cluster, node, storage, applied_index, applied_term, log_time, live_count,
-                    archived_count, sum, crc
-                ) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    archived_count, sum, notes, crc
+                ) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, in: database)
             try insert.bind(meta.format, at: 1)
             try insert.bind(meta.clusterID, at: 2)
@@ -41,7 +42,8 @@ enum Schema {
             try insert.bind(Int64(bitPattern: meta.liveCount), at: 8)
             try insert.bind(Int64(bitPattern: meta.archivedCount), at: 9)
             try insert.bind(Int64(bitPattern: meta.sum), at: 10)
-            try insert.bind(meta.checksum, at: 11)
+            try insert.bind(meta.notes, at: 11)
+            try insert.bind(meta.checksum, at: 12)
             try insert.run()
             try database.commit()
         } catch {
@@ -55,16 +57,29 @@ enum Schema {
     static func meta(
         in database: borrowing Database, recovery: StateRecovery
     ) throws(StateStoreError) -> StateRecovery.MetaRow {
+        let row = try self.anyMeta(in: database, path: recovery.path)
+        try recovery.check(row)
+        return row
+    }
+
+    /// The row of a file whoever's it is, verified but for that.
+    static func anyMeta(
+        in database: borrowing Database, path: String
+    ) throws(StateStoreError) -> StateRecovery.MetaRow {
+        let format: Int64?
         let row: StateRecovery.MetaRow?
         do throws(SQLiteError) {
-            row = try Self.readMeta(in: database)
+            format = try database.firstInteger("SELECT format FROM meta WHERE id = 1")
+            // In another format the row has other columns.
+            row = format == StateRecovery.format ? try self.readMeta(in: database) : nil
         } catch {
-            throw StateStoreError(error, path: recovery.path, table: "meta")
+            throw StateStoreError(error, path: path, table: "meta")
         }
-        guard let row else {
-            throw .rot(path: recovery.path, table: "meta", row: "1", reason: "is missing")
+        if let format, format != StateRecovery.format {
+            throw .unsupportedFormat(path: path, found: format, supported: StateRecovery.format)
         }
-        try recovery.check(row)
+        guard let row else { throw .rot(path: path, table: "meta", row: "1", reason: "is missing") }
+        try StateRecovery(path: path, identity: row.identity).check(row)
         return row
     }
 
@@ -72,7 +87,7 @@ enum Schema {
         let select = try Statement(
             """
             SELECT format, cluster, node, storage, applied_index, applied_term, log_time, live_count, archived_count,
-                sum, crc
+                sum, notes, crc
             FROM meta WHERE id = 1
             """, in: database)
         guard try select.step() else { return nil }
@@ -84,6 +99,7 @@ enum Schema {
             logTime: UInt64(bitPattern: select.integer(column: 6)),
             liveCount: UInt64(bitPattern: select.integer(column: 7)),
             archivedCount: UInt64(bitPattern: select.integer(column: 8)),
-            sum: UInt64(bitPattern: select.integer(column: 9)), checksum: select.integer(column: 10))
+            sum: UInt64(bitPattern: select.integer(column: 9)), notes: select.blob(column: 10),
+            checksum: select.integer(column: 11))
     }
 }

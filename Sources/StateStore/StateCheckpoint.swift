@@ -16,6 +16,8 @@ package struct StateCheckpoint: Sendable {
     package let logTime: LogTime
     /// Over the digests of all transactions, see `TransactionMachine.takeChanges`.
     package let sum: UInt64
+    /// If they have changed.
+    package let notes: ClusterNotes?
 
     package init(
         _ changes: StateChanges, removedLive: [Gid] = [], appliedIndex: UInt64, appliedTerm: UInt64, logTime: LogTime
@@ -23,6 +25,7 @@ package struct StateCheckpoint: Sendable {
         self.finished = changes.finished
         self.changedLive = changes.changedLive
         self.sum = changes.sum
+        self.notes = changes.notes
         self.removedLive = removedLive
         self.appliedIndex = appliedIndex
         self.appliedTerm = appliedTerm

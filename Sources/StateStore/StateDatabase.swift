@@ -45,9 +45,32 @@ package final class StateDatabase {
     package static func examine(
         path: String, identity: StateIdentity
     ) throws(StateStoreError) -> (index: UInt64, term: UInt64) {
+        guard DataFolder.exists(path) else { throw .cannotOpen(path: path, reason: "there is no such file") }
         let database = try StateDatabase(path: path, identity: identity, access: .readOnly)
         try database.verify()
         return (database.meta.appliedIndex, database.meta.appliedTerm)
+    }
+
+    /// A copy that nobody writes to, whoever's it is. Nothing is written beside it either.
+    static func openBackup(path: String) throws(StateStoreError) -> StateDatabase {
+        guard DataFolder.exists(path) else { throw .cannotOpen(path: path, reason: "there is no such file") }
+        let identity: StateIdentity
+        do {
+            let database = try self.connect(path: path, access: .immutable, busyTimeoutMilliseconds: 0)
+            guard try database.firstInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'") == 1 else {
+                throw StateStoreError.rot(path: path, table: "meta", row: "?", reason: "it holds no state of a node")
+            }
+            identity = try Schema.anyMeta(in: database, path: path).identity
+        } catch let error as SQLiteError {
+            throw error.code & 0xff == 26
+                ? .rot(path: path, table: "?", row: "?", reason: "it is no database")
+                : StateStoreError(error, path: path, table: "?")
+        } catch let error as StateStoreError {
+            throw error
+        } catch {
+            fatalError("nothing else is thrown: \(error)")
+        }
+        return try StateDatabase(path: path, identity: identity, access: .immutable)
     }
 
     private init(
@@ -205,6 +228,7 @@ package final class StateDatabase {
         meta.appliedTerm = checkpoint.appliedTerm
         meta.logTime = checkpoint.logTime.rawValue
         meta.sum = checkpoint.sum
+        if let notes = checkpoint.notes { meta.notes = notes.encoded() }
         meta.checksum = meta.expectedChecksum
         try self.statements.update(meta)
         let rows = checkpoint.changedLive.count + checkpoint.finished.count + checkpoint.removedLive.count

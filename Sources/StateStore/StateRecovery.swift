@@ -26,11 +26,13 @@ package struct RecoveredState: Hashable, Sendable {
     package let archivedCount: UInt64
     /// Over the digests of all transactions, see `TransactionMachine.takeChanges`.
     package let sum: UInt64
+    package let notes: ClusterNotes
 
     package init(
         live: [GlobalTransaction], logTime: LogTime, appliedIndex: UInt64, appliedTerm: UInt64, archivedCount: UInt64,
-        sum: UInt64
+        sum: UInt64, notes: ClusterNotes = ClusterNotes()
     ) {
+        self.notes = notes
         self.sum = sum
         self.live = live
         self.logTime = logTime
@@ -49,7 +51,7 @@ extension TransactionMachine {
     package init(_ recovered: RecoveredState) {
         self.init(
             restoring: recovered.live, logTime: recovered.logTime, appliedIndex: recovered.appliedIndex,
-            sum: recovered.sum)
+            sum: recovered.sum, notes: recovered.notes)
     }
 }
 
@@ -69,6 +71,8 @@ package struct StateRecovery: Sendable {
         package var archivedCount: UInt64
         /// Over the digests of all transactions.
         package var sum: UInt64
+        /// `ClusterNotes`, encoded.
+        package var notes: [UInt8]
         package var checksum: Int64
 
         /// The row as a new file has it.
@@ -83,15 +87,18 @@ package struct StateRecovery: Sendable {
             self.liveCount = 0
             self.archivedCount = 0
             self.sum = 0
+            self.notes = ClusterNotes().encoded()
             self.checksum = 0
             self.checksum = self.expectedChecksum
         }
 
         package init(
             format: Int64, clusterID: [UInt8], nodeID: String, storageID: UInt64, appliedIndex: UInt64,
-            appliedTerm: UInt64, logTime: UInt64, liveCount: UInt64, archivedCount: UInt64, sum: UInt64, checksum: Int64
+            appliedTerm: UInt64, logTime: UInt64, liveCount: UInt64, archivedCount: UInt64, sum: UInt64,
+            notes: [UInt8], checksum: Int64
         ) {
             self.sum = sum
+            self.notes = notes
             self.format = format
             self.clusterID = clusterID
             self.nodeID = nodeID
@@ -121,6 +128,7 @@ package struct StateRecovery: Sendable {
             writer.write(self.liveCount)
             writer.write(self.archivedCount)
             writer.write(self.sum)
+            writer.write(self.notes)
             return Int64(crc32c(writer.bytes))
         }
     }
@@ -185,7 +193,7 @@ package struct StateRecovery: Sendable {
     }
 
     /// The format that is written. Others aren't read.
-    package static let format: Int64 = 2
+    package static let format: Int64 = 3
 
     /// The file that errors name.
     package let path: String
@@ -224,7 +232,16 @@ package struct StateRecovery: Sendable {
         }
         return RecoveredState(
             live: live, logTime: LogTime(rawValue: meta.logTime), appliedIndex: meta.appliedIndex,
-            appliedTerm: meta.appliedTerm, archivedCount: meta.archivedCount, sum: meta.sum)
+            appliedTerm: meta.appliedTerm, archivedCount: meta.archivedCount, sum: meta.sum,
+            notes: try self.notes(meta))
+    }
+
+    func notes(_ meta: MetaRow) throws(StateStoreError) -> ClusterNotes {
+        do {
+            return try ClusterNotes(decoding: meta.notes)
+        } catch {
+            throw self.rot("meta", "1", "the notes can't be decoded: \(error)")
+        }
     }
 
     /// Whether the row is as it was written, and may stand in a state that has applied so much. Its body is covered by the

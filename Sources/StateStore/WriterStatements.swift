@@ -20,7 +20,7 @@ struct WriterStatements: ~Copyable {
         let updateMeta = try Statement(
             """
             UPDATE meta SET applied_index = ?1, applied_term = ?2, log_time = ?3, live_count = ?4, archived_count = ?5,
-                sum = ?6, crc = ?7 WHERE id = 1
+                sum = ?6, notes = ?7, crc = ?8 WHERE id = 1
             """, in: database)
         // All at once: a throw before this leaves nothing half made.
         self.updateLive = updateLive
@@ -64,7 +64,8 @@ struct WriterStatements: ~Copyable {
         try self.updateMeta.bind(Int64(bitPattern: meta.liveCount), at: 4)
         try self.updateMeta.bind(Int64(bitPattern: meta.archivedCount), at: 5)
         try self.updateMeta.bind(Int64(bitPattern: meta.sum), at: 6)
-        try self.updateMeta.bind(meta.checksum, at: 7)
+        try self.updateMeta.bind(meta.notes, at: 7)
+        try self.updateMeta.bind(meta.checksum, at: 8)
         try self.updateMeta.run()
     }
 }

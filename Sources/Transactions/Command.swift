@@ -7,10 +7,14 @@ package struct Submission: Hashable, Sendable {
     package let isConcurrent: Bool
     package let timeoutMilliseconds: UInt64
     package let branches: [BranchSpec]
+    /// The gid was drawn for this very request: no earlier one can have had it.
+    package let isGidFresh: Bool
 
     package init(
-        gid: Gid, kind: TransactionKind, isConcurrent: Bool = false, timeoutMilliseconds: UInt64, branches: [BranchSpec]
+        gid: Gid, kind: TransactionKind, isConcurrent: Bool = false, timeoutMilliseconds: UInt64,
+        branches: [BranchSpec], isGidFresh: Bool = false
     ) {
+        self.isGidFresh = isGidFresh
         self.gid = gid
         self.kind = kind
         self.isConcurrent = isConcurrent
@@ -25,8 +29,14 @@ package struct Beginning: Hashable, Sendable {
     package let kind: TransactionKind
     package let isConcurrent: Bool
     package let timeoutMilliseconds: UInt64
+    /// The gid was drawn for this very request: no earlier one can have had it.
+    package let isGidFresh: Bool
 
-    package init(gid: Gid, kind: TransactionKind, isConcurrent: Bool = false, timeoutMilliseconds: UInt64) {
+    package init(
+        gid: Gid, kind: TransactionKind, isConcurrent: Bool = false, timeoutMilliseconds: UInt64,
+        isGidFresh: Bool = false
+    ) {
+        self.isGidFresh = isGidFresh
         self.gid = gid
         self.kind = kind
         self.isConcurrent = isConcurrent
@@ -77,6 +87,18 @@ package struct FailedAttempts: Hashable, Sendable {
     }
 }
 
+/// An operator has looked at what a restore left open, and answers for it.
+package struct MarkLift: Hashable, Sendable {
+    /// Who, and why; each is cut to `Limits.textLength` bytes when encoded.
+    package let actor: String
+    package let reason: String
+
+    package init(actor: String, reason: String) {
+        self.actor = actor
+        self.reason = reason
+    }
+}
+
 /// What may be asked of the transaction machine. State changes by committed commands alone.
 package enum Command: Hashable, Sendable {
     case submit(Submission)
@@ -89,14 +111,18 @@ package enum Command: Hashable, Sendable {
     case attemptsFailed(FailedAttempts)
     /// Decides only if the transaction is undecided and its deadline has passed in log time.
     case deadlineReached(Gid)
+    /// Lifts the mark of a restore: see `RestoreMark`.
+    case liftMark(MarkLift)
 
-    package var gid: Gid {
+    /// The transaction that it is about; nil if it is about the cluster.
+    package var gid: Gid? {
         switch self {
         case .submit(let submission): submission.gid
         case .begin(let beginning): beginning.gid
         case .registerBranch(let gid, _), .commit(let gid), .abort(let gid, _), .deadlineReached(let gid): gid
         case .branchResult(let result): result.gid
         case .attemptsFailed(let failed): failed.gid
+        case .liftMark: nil
         }
     }
 }

@@ -58,7 +58,7 @@ extension Command {
             // The protocol is known only to the machine; whichever it is, the branch must fit one.
             let isSaga = spec.url(for: .action) != nil || spec.url(for: .compensate) != nil
             try spec.validate(kind: isSaga ? .saga : .tcc, origin: .begun)
-        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached:
+        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark:
             break
         }
     }
@@ -73,19 +73,22 @@ extension Command {
         case branchResult = 6
         case attemptsFailed = 7
         case deadlineReached = 8
+        case submitFresh = 9
+        case beginFresh = 10
+        case liftMark = 11
     }
 
     func encode(into writer: inout ByteWriter) {
         switch self {
         case .submit(let submission):
-            writer.write(Tag.submit.rawValue)
+            writer.write((submission.isGidFresh ? Tag.submitFresh : .submit).rawValue)
             writer.write(submission.gid.rawValue)
             writer.write(submission.kind.rawValue)
             writer.write(submission.isConcurrent)
             writer.write(submission.timeoutMilliseconds)
             writer.writeList(submission.branches) { $1.encode(into: &$0) }
         case .begin(let beginning):
-            writer.write(Tag.begin.rawValue)
+            writer.write((beginning.isGidFresh ? Tag.beginFresh : .begin).rawValue)
             writer.write(beginning.gid.rawValue)
             writer.write(beginning.kind.rawValue)
             writer.write(beginning.isConcurrent)
@@ -119,24 +122,30 @@ extension Command {
         case .deadlineReached(let gid):
             writer.write(Tag.deadlineReached.rawValue)
             writer.write(gid.rawValue)
+        case .liftMark(let lift):
+            writer.write(Tag.liftMark.rawValue)
+            writer.write(bounded(lift.actor))
+            writer.write(bounded(lift.reason))
         }
     }
 
     init(from reader: inout ByteReader) throws(ByteError) {
-        switch try reader.readRaw("command", Tag.init(rawValue:)) {
-        case .submit:
+        let tag = try reader.readRaw("command", Tag.init(rawValue:))
+        switch tag {
+        case .submit, .submitFresh:
             self = .submit(
                 Submission(
                     gid: try reader.readGid(), kind: try reader.readRaw("kind", TransactionKind.init(rawValue:)),
                     isConcurrent: try reader.readBool("isConcurrent"), timeoutMilliseconds: try reader.read(),
                     branches: try reader.readList(limit: Limits.branches) { reader throws(ByteError) in
                         try BranchSpec(from: &reader)
-                    }))
-        case .begin:
+                    }, isGidFresh: tag == .submitFresh))
+        case .begin, .beginFresh:
             self = .begin(
                 Beginning(
                     gid: try reader.readGid(), kind: try reader.readRaw("kind", TransactionKind.init(rawValue:)),
-                    isConcurrent: try reader.readBool("isConcurrent"), timeoutMilliseconds: try reader.read()))
+                    isConcurrent: try reader.readBool("isConcurrent"), timeoutMilliseconds: try reader.read(),
+                    isGidFresh: tag == .beginFresh))
         case .registerBranch:
             self = .registerBranch(try reader.readGid(), try BranchSpec(from: &reader))
         case .commit:
@@ -158,6 +167,11 @@ extension Command {
                     attempts: try reader.read(), lastError: try reader.readString(limit: Limits.textLength)))
         case .deadlineReached:
             self = .deadlineReached(try reader.readGid())
+        case .liftMark:
+            self = .liftMark(
+                MarkLift(
+                    actor: try reader.readString(limit: Limits.textLength),
+                    reason: try reader.readString(limit: Limits.textLength)))
         }
     }
 
@@ -172,6 +186,8 @@ extension Command {
             return 160
         case .abort, .branchResult, .attemptsFailed:
             return 256
+        case .liftMark:
+            return 2 * Limits.textLength + 16
         }
     }
 }
@@ -219,11 +235,15 @@ extension Rejection {
         case deadlineNotReached = 6
         case unknownBranch = 7
         case invalid = 8
+        case forgotten = 9
+        case held = 10
     }
 
     fileprivate func encode(into writer: inout ByteWriter) {
         switch self {
         case .unknownTransaction: writer.write(Tag.unknownTransaction.rawValue)
+        case .forgotten: writer.write(Tag.forgotten.rawValue)
+        case .held: writer.write(Tag.held.rawValue)
         case .contentConflict(let path):
             writer.write(Tag.contentConflict.rawValue)
             writer.write(bounded(path, to: Limits.problemLength))
@@ -246,6 +266,8 @@ extension Rejection {
     fileprivate init(from reader: inout ByteReader) throws(ByteError) {
         switch try reader.readRaw("rejection", Tag.init(rawValue:)) {
         case .unknownTransaction: self = .unknownTransaction
+        case .forgotten: self = .forgotten
+        case .held: self = .held
         case .contentConflict: self = .contentConflict(path: try reader.readString(limit: Limits.problemLength))
         case .notOpen: self = .notOpen(try reader.readRaw("state", TransactionState.init(rawValue:)))
         case .alreadyDecided: self = .alreadyDecided(try reader.readRaw("decision", Decision.init(rawValue:)))

@@ -13,6 +13,10 @@ package enum CommandResult: Hashable, Sendable {
 /// Why a command was refused.
 package enum Rejection: Error, Hashable, Sendable {
     case unknownTransaction
+    /// The gid isn't known, and may have been before the state was restored.
+    case forgotten
+    /// The transaction was undecided when the state was backed up, and stays so until an operator lifts the mark.
+    case held
     /// The same gid or branch id stands for other content. `path` is a JSON pointer to the first field that differs.
     case contentConflict(path: String)
     /// The transaction takes no more branches, or was submitted whole and so commits by itself.

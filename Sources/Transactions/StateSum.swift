@@ -53,7 +53,7 @@ func scattered(_ value: UInt64) -> UInt64 {
 }
 
 /// FNV-1a of 64 bits: the same on every node and in every run, which Swift's own hashes are not.
-private func fnv1a(_ bytes: [UInt8]) -> UInt64 {
+func fnv1a(_ bytes: [UInt8]) -> UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     return hash

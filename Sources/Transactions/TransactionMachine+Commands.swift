@@ -33,6 +33,8 @@ extension TransactionMachine {
             return self.change(gid, archive: archive, effects: &effects) { transaction, effects in
                 transaction.deadlineReached(at: moment, effects: &effects)
             }
+        case .liftMark(let lift):
+            return self.liftMark(lift, at: moment, effects: &effects)
         }
     }
 
@@ -47,6 +49,7 @@ extension TransactionMachine {
         if let existing = self.transactions[submission.gid] ?? archive.archived(submission.gid) {
             return repeated(differsAt: existing.difference(from: submission))
         }
+        guard submission.isGidFresh || self.notes.mark == nil else { return .rejected(.forgotten) }
         var transaction = GlobalTransaction(submission, at: moment)
         effects.append(.deadlineSet(submission.gid, transaction.deadline))
         transaction.follow(transaction.kind.planner.run(&transaction), at: moment, effects: &effects)
@@ -65,6 +68,7 @@ extension TransactionMachine {
         if let existing = self.transactions[beginning.gid] ?? archive.archived(beginning.gid) {
             return repeated(differsAt: existing.difference(from: beginning))
         }
+        guard beginning.isGidFresh || self.notes.mark == nil else { return .rejected(.forgotten) }
         let transaction = GlobalTransaction(beginning, at: moment)
         effects.append(.deadlineSet(beginning.gid, transaction.deadline))
         self.insert(transaction)
@@ -90,9 +94,10 @@ extension TransactionMachine {
         _ rule: (inout GlobalTransaction, inout [TransactionEffect]) -> CommandResult
     ) -> CommandResult {
         guard let position = self.transactions.index(forKey: gid) else {
-            guard var finished = archive.archived(gid) else { return .rejected(.unknownTransaction) }
+            guard var finished = archive.archived(gid) else { return .rejected(self.rejectionOfUnknown) }
             return rule(&finished, &effects)
         }
+        guard !self.isHeld(self.transactions.values[position]) else { return .rejected(.held) }
         let wasFinished = self.transactions.values[position].state.isFinished
         let length = self.transactions.values[position].estimatedLength
         let result = rule(&self.transactions.values[position], &effects)

@@ -18,12 +18,12 @@ extension TransactionMachine {
 
     /// The deadlines of all undecided transactions, in order of acceptance: what a new leader has to watch.
     package var deadlines: [(gid: Gid, deadline: LogTime)] {
-        self.inOrder { $0.decision == nil }.map { ($0.gid, $0.deadline) }
+        self.inOrder { $0.decision == nil && !self.isHeld($0) }.map { ($0.gid, $0.deadline) }
     }
 
     /// The calls that the transaction owes its participants now, in order of branches. Read from its state alone.
     package func dueCalls(of gid: Gid) -> [BranchCall] {
-        guard let transaction = self.transactions[gid] else { return [] }
+        guard let transaction = self.transactions[gid], !self.isHeld(transaction) else { return [] }
         return transaction.branches.compactMap { branch in
             guard let operation = branch.state.dueOperation, let url = branch.spec.url(for: operation) else {
                 return nil
@@ -39,9 +39,10 @@ extension TransactionMachine {
     package mutating func takeChanges() -> StateChanges {
         let changed = self.changed.compactMap { self.transactions[$0] }.sorted { $0.isAccepted(before: $1) }
         self.changed.removeAll(keepingCapacity: true)
+        defer { self.areNotesChanged = false }
         return StateChanges(
             finished: changed.filter { $0.state.isFinished }, changedLive: changed.filter { !$0.state.isFinished },
-            sum: self.sum.value(self.transactions))
+            sum: self.sum.value(self.transactions), notes: self.areNotesChanged ? self.notes : nil)
     }
 
     /// Lets go of finished transactions, once the archive shows them.
@@ -62,9 +63,10 @@ extension TransactionMachine {
     /// It depends on how transactions are encoded: nodes may only compare digests of one `StateSum.version`.
     package mutating func digest() -> UInt64 {
         self.sum.value(self.transactions) ^ scattered(self.appliedIndex) ^ scattered(~self.logTime.rawValue)
+            ^ (self.notes == ClusterNotes() ? 0 : scattered(fnv1a(self.notes.encoded())))
     }
 
-    private func inOrder(_ isWanted: (GlobalTransaction) -> Bool) -> [GlobalTransaction] {
+    func inOrder(_ isWanted: (GlobalTransaction) -> Bool) -> [GlobalTransaction] {
         self.transactions.values.filter(isWanted).sorted { $0.isAccepted(before: $1) }
     }
 }
@@ -75,8 +77,13 @@ package struct StateChanges: Hashable, Sendable {
     package let changedLive: [GlobalTransaction]
     /// Over the digests of all transactions, these and those that were archived before.
     package let sum: UInt64
+    /// If they have changed.
+    package let notes: ClusterNotes?
 
-    package init(finished: [GlobalTransaction], changedLive: [GlobalTransaction], sum: UInt64) {
+    package init(
+        finished: [GlobalTransaction], changedLive: [GlobalTransaction], sum: UInt64, notes: ClusterNotes? = nil
+    ) {
+        self.notes = notes
         self.finished = finished
         self.changedLive = changedLive
         self.sum = sum

@@ -18,6 +18,10 @@ package struct TransactionMachine: Sendable {
     /// About how many bytes they have.
     package internal(set) var liveBytes: Int
     var sum: StateSum
+    /// What the state knows of the cluster's own past.
+    package internal(set) var notes: ClusterNotes
+    /// Since the last `takeChanges()`.
+    var areNotesChanged: Bool
 
     package init() {
         self.logTime = .zero
@@ -27,14 +31,21 @@ package struct TransactionMachine: Sendable {
         self.liveCount = 0
         self.liveBytes = 0
         self.sum = StateSum()
+        self.notes = ClusterNotes()
+        self.areNotesChanged = false
     }
 
     /// - Parameters:
     ///   - restoring: the live transactions as they stood at `appliedIndex`, each gid once, none finished.
     ///   - logTime: log time at `appliedIndex`.
     ///   - sum: the sum over the digests of all transactions at `appliedIndex`, as `takeChanges()` gave it.
-    package init(restoring: [GlobalTransaction], logTime: LogTime, appliedIndex: UInt64, sum: UInt64) {
+    ///   - notes: as they stood at `appliedIndex`.
+    package init(
+        restoring: [GlobalTransaction], logTime: LogTime, appliedIndex: UInt64, sum: UInt64,
+        notes: ClusterNotes = ClusterNotes()
+    ) {
         self.init()
+        self.notes = notes
         self.logTime = logTime
         self.appliedIndex = appliedIndex
         self.transactions.reserveCapacity(restoring.count)

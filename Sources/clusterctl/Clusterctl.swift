@@ -31,7 +31,8 @@ struct Clusterctl: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Init.self, Start.self, Stop.self, Restart.self, Status.self, KillLeader.self, TransferLeader.self,
-            Members.self, SubmitTx.self, Tx.self, Log.self, Doctor.self, Bench.self,
+            Members.self, SubmitTx.self, Tx.self, Log.self, Doctor.self, Backup.self, Restore.self, Recover.self,
+            Audit.self, LiftRestoreMark.self, Bench.self,
         ])
 
     /// Runs the command that the arguments name. A thrown error ends the process with one of `ExitStatus`, never with 1.

@@ -41,7 +41,8 @@ final class ScriptedCoordinator: Coordinator {
             state.commands.append(command)
             let (result, index) = Self.apply(command, to: &state)
             return CommittedAnswer(
-                result: result, transaction: state.machine.transaction(command.gid), term: Self.term, index: index)
+                result: result, transaction: command.gid.flatMap { state.machine.transaction($0) }, term: Self.term,
+                index: index)
         }
     }
 
@@ -53,6 +54,15 @@ final class ScriptedCoordinator: Coordinator {
             return Self.reading(gid, state)
         }
     }
+
+    func notes() async throws(CoordinatorError) -> NotesReading {
+        try self.withState { state throws(CoordinatorError) in
+            NotesReading(notes: state.machine.notes, term: Self.term, index: state.machine.appliedIndex)
+        }
+    }
+
+    /// It has no disk.
+    func backup() async throws(CoordinatorError) -> BackupSource { throw .refused(reason: "there is nothing to copy") }
 
     func waitForDecision(_ gid: Gid, atMost limit: Duration) async throws(CoordinatorError) -> TransactionReading {
         try self.withState { state throws(CoordinatorError) in

@@ -32,8 +32,8 @@ import Transactions
     @Test("Another format is refused by its number")
     func format() throws {
         let folder = try TemporaryFolder.filled()
-        try folder.edit { database in try database.execute("UPDATE meta SET format = 3") }
-        let expected = StateStoreError.unsupportedFormat(path: folder.file(), found: 3, supported: 2)
+        try folder.edit { database in try database.execute("UPDATE meta SET format = 4") }
+        let expected = StateStoreError.unsupportedFormat(path: folder.file(), found: 4, supported: 3)
         #expect(throws: expected) { try StateDatabase.open(folder) }
         #expect(throws: expected) { try ArchiveReader(path: folder.file(), identity: Fixture.identity) }
     }

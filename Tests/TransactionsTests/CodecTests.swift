@@ -102,7 +102,7 @@ import Transactions
         }
         #expect(throws: ByteError.invalidValue(offset: 13, field: "command")) {
             var unknown = bytes("g")
-            unknown[13] = 9
+            unknown[13] = 200
             _ = try CommandBatch(decoding: unknown)
         }
     }

@@ -141,7 +141,7 @@ struct ModelWorld {
             #expect(self.told[gid] == nil, "\(gid) is decided twice")
             self.told[gid] = decision
         }
-        self.check(command.gid)
+        if let gid = command.gid { self.check(gid) }
     }
 
     /// What must hold at every moment (I6, I7, I9, I10).

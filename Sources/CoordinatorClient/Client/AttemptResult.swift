@@ -58,6 +58,8 @@ enum Judgement: Sendable {
         case "not-open"?: .notOpen
         case "not-possible"?: .notPossible
         case "not-found"?: .notFound
+        case "forgotten"?: .forgotten
+        case "held"?: .held
         case "target-not-allowed"?: .targetNotAllowed
         case "body-too-large"?: .tooLarge
         case "malformed-json"?, "invalid-request"?: .invalidRequest

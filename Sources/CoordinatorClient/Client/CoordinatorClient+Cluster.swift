@@ -89,7 +89,7 @@ extension CoordinatorClient {
         }
     }
 
-    private func get<Answer: Decodable>(
+    func get<Answer: Decodable>(
         _ target: String, at address: Address?, patience: Duration?
     ) async throws(CoordinatorClientError) -> Answer {
         // A patience of zero asks for one attempt, which still needs its time.

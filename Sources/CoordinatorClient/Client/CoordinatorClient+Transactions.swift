@@ -15,13 +15,16 @@ extension CoordinatorClient {
         _ submission: Submission, wait: Duration = .zero, patience: Duration? = nil
     ) async throws(CoordinatorClientError) -> Transaction {
         var submission = submission
+        let isDrawn = submission.gid == nil
         let gid = submission.gid ?? GlobalTransactionID.next()
         submission.gid = gid
         let fixed = submission
-        return try await self.change(gid, wait: wait, patience: patience) { hold throws(CoordinatorClientError) in
+        return try await self.change(gid, wait: wait, patience: patience) { attempt throws(CoordinatorClientError) in
             try HTTPCall(
                 method: .POST, target: "/v1/transactions",
-                body: encoded(SubmissionBody(submission: fixed, waitMilliseconds: hold), gid: gid))
+                body: encoded(
+                    Fresh(fixed, isFresh: isDrawn && !attempt.isRepeated, waitMilliseconds: attempt.holdMilliseconds),
+                    gid: gid))
         }
     }
 
@@ -31,11 +34,14 @@ extension CoordinatorClient {
         _ opening: Opening, patience: Duration? = nil
     ) async throws(CoordinatorClientError) -> Transaction {
         var opening = opening
+        let isDrawn = opening.gid == nil
         let gid = opening.gid ?? GlobalTransactionID.next()
         opening.gid = gid
-        let body = try encoded(opening, gid: gid)
-        return try await self.change(gid, wait: .zero, patience: patience) { _ in
-            HTTPCall(method: .POST, target: "/v1/transactions/begin", body: body)
+        let fixed = opening
+        return try await self.change(gid, wait: .zero, patience: patience) { attempt throws(CoordinatorClientError) in
+            try HTTPCall(
+                method: .POST, target: "/v1/transactions/begin",
+                body: encoded(Fresh(fixed, isFresh: isDrawn && !attempt.isRepeated), gid: gid))
         }
     }
 
@@ -62,9 +68,10 @@ extension CoordinatorClient {
         _ gid: String, wait: Duration = .zero, patience: Duration? = nil
     ) async throws(CoordinatorClientError) -> Transaction {
         let target = try path(of: gid) + "/commit"
-        return try await self.change(gid, wait: wait, patience: patience) { hold throws(CoordinatorClientError) in
+        return try await self.change(gid, wait: wait, patience: patience) { attempt throws(CoordinatorClientError) in
             try HTTPCall(
-                method: .POST, target: target, body: encoded(EndingBody(waitMilliseconds: hold), gid: gid))
+                method: .POST, target: target,
+                body: encoded(EndingBody(waitMilliseconds: attempt.holdMilliseconds), gid: gid))
         }
     }
 
@@ -79,10 +86,10 @@ extension CoordinatorClient {
         _ gid: String, reason: String? = nil, wait: Duration = .zero, patience: Duration? = nil
     ) async throws(CoordinatorClientError) -> Transaction {
         let target = try path(of: gid) + "/abort"
-        return try await self.change(gid, wait: wait, patience: patience) { hold throws(CoordinatorClientError) in
+        return try await self.change(gid, wait: wait, patience: patience) { attempt throws(CoordinatorClientError) in
             try HTTPCall(
                 method: .POST, target: target,
-                body: encoded(EndingBody(reason: reason, waitMilliseconds: hold), gid: gid))
+                body: encoded(EndingBody(reason: reason, waitMilliseconds: attempt.holdMilliseconds), gid: gid))
         }
     }
 
@@ -107,7 +114,7 @@ extension CoordinatorClient {
     /// Sends a request that changes one transaction, then waits for the outcome as long as the caller wants.
     private func change(
         _ gid: String, wait: Duration, patience: Duration?,
-        make: (_ holdMilliseconds: Int?) throws(CoordinatorClientError) -> HTTPCall
+        make: (Attempt) throws(CoordinatorClientError) -> HTTPCall
     ) async throws(CoordinatorClientError) -> Transaction {
         let start = ContinuousClock.now
         let wanted = Deadline(instant: start + wait)
@@ -125,8 +132,8 @@ extension CoordinatorClient {
         let target = try path(of: gid) + "?consistency=\(consistency.rawValue)"
         return try await self.perform(
             Transaction.self, gid: gid, isChange: false, deadline: deadline, waitingUntil: wanted, only: only
-        ) { hold in
-            HTTPCall(method: .GET, target: hold.map { "\(target)&wait_ms=\($0)" } ?? target)
+        ) { attempt in
+            HTTPCall(method: .GET, target: attempt.holdMilliseconds.map { "\(target)&wait_ms=\($0)" } ?? target)
         }
     }
 
@@ -151,17 +158,28 @@ extension CoordinatorClient {
 }
 
 /// `Submission` with the time to hold the answer, which is no part of the transaction's content.
-private struct SubmissionBody: Encodable {
-    let submission: Submission
+/// A request for a new transaction.
+private struct Fresh<Content: Encodable>: Encodable {
+    let content: Content
+    /// The gid was drawn for this very attempt: left out if not.
+    let isFresh: Bool
     let waitMilliseconds: Int?
 
+    init(_ content: Content, isFresh: Bool, waitMilliseconds: Int? = nil) {
+        self.content = content
+        self.isFresh = isFresh
+        self.waitMilliseconds = waitMilliseconds
+    }
+
     enum CodingKeys: String, CodingKey {
+        case isFresh = "fresh"
         case waitMilliseconds = "wait_ms"
     }
 
     func encode(to encoder: any Encoder) throws {
-        try self.submission.encode(to: encoder)
+        try self.content.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
+        if self.isFresh { try container.encode(true, forKey: .isFresh) }
         try container.encodeIfPresent(self.waitMilliseconds, forKey: .waitMilliseconds)
     }
 }

@@ -18,7 +18,7 @@ public final class CoordinatorClient: Sendable {
     /// How long the client tries and how much it does at once.
     public let configuration: Configuration
 
-    private let transport: HTTPTransport
+    let transport: HTTPTransport
     private let lastAnswered = Locked(0)
     private let isClosed = Locked(false)
 
@@ -50,7 +50,7 @@ public final class CoordinatorClient: Sendable {
         _: Answer.Type, gid: String?, isChange: Bool, deadline: ContinuousClock.Instant,
         recordingUntil: ContinuousClock.Instant? = nil, waitingUntil: Deadline? = nil,
         only: Address? = nil, isSingleAttempt: Bool = false,
-        make: (_ holdMilliseconds: Int?) throws(CoordinatorClientError) -> HTTPCall
+        make: (Attempt) throws(CoordinatorClientError) -> HTTPCall
     ) async throws(CoordinatorClientError) -> Answer {
         let candidates = only.map { [$0] } ?? self.addresses
         guard !candidates.isEmpty else { throw .init(.unavailable, "the client was given no address", gid: gid) }
@@ -67,7 +67,9 @@ public final class CoordinatorClient: Sendable {
             if Task.isCancelled { throw ending.cancelled }
             if self.isClosed.withLock({ $0 }) { throw ending.closed }
             let hold = waitingUntil.map { $0.hold(atMost: self.configuration.longestHold) } ?? .zero
-            let call = try make(hold > .zero ? hold.wholeMilliseconds : nil)
+            let call = try make(
+                Attempt(holdMilliseconds: hold > .zero ? hold.wholeMilliseconds : nil, isRepeated: ending.mayBeRecorded)
+            )
             var timeout = self.configuration.attemptTimeout + hold
             // A change that was sent gets its full time, so that a node's "certainly not" isn't missed by an instant: cut
             // off, the attempt would leave the outcome unknown.
@@ -99,6 +101,14 @@ public final class CoordinatorClient: Sendable {
             throw .init(.unexpectedAnswer, "\(address) answered something else than \(Answer.self): \(error)", gid: gid)
         }
     }
+}
+
+/// What a request for one attempt is built from.
+struct Attempt {
+    /// How long the node may wait for the outcome before it answers; nil: not at all.
+    let holdMilliseconds: Int?
+    /// An earlier attempt may have taken effect.
+    let isRepeated: Bool
 }
 
 /// How a call ends that no node answers for good.

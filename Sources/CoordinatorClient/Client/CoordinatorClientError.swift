@@ -24,6 +24,10 @@ public struct CoordinatorClientError: Error, Hashable, Sendable {
         public static let invalidRequest = Code(description: "invalid-request")
         /// No such transaction.
         public static let notFound = Code(description: "not-found")
+        /// The gid is not known, and may have been before the cluster was restored from a backup.
+        public static let forgotten = Code(description: "forgotten")
+        /// The transaction was undecided at the backup that the cluster was restored from; an operator must lift the mark.
+        public static let held = Code(description: "held")
         /// A branch's URL is not among the targets that the cluster may call.
         public static let targetNotAllowed = Code(description: "target-not-allowed")
         /// The request is larger than the node takes.

@@ -51,6 +51,51 @@ struct HTTPTransport: Sendable {
         }
     }
 
+    /// What came of a request whose answer is too large to be held.
+    enum StreamResult {
+        /// All of it came, so many bytes; with the answer's headers.
+        case streamed(UInt64, header: (String) -> String?)
+        case refused(AttemptResult)
+    }
+
+    /// Asks for an answer that is handed on piece by piece as it comes.
+    /// - Throws: what `consume` throws; a ``CoordinatorClientError`` if the answer breaks off.
+    func stream(
+        _ target: String, from address: CoordinatorClient.Address, timeout: Duration,
+        _ consume: ([UInt8]) throws -> Void
+    ) async throws -> StreamResult {
+        let request = HTTPClientRequest(url: "http://\(address)\(target)")
+        let response: HTTPClientResponse
+        do {
+            response = try await self.client.execute(request, deadline: .now() + TimeAmount(timeout))
+        } catch {
+            return .refused(.notSent(reason: "\(address): \(Self.sentence(for: error))"))
+        }
+        guard response.status == .ok else {
+            let body = try? await response.body.collect(upTo: self.answerLimit)
+            return .refused(
+                .answered(
+                    status: Int(response.status.code), body: Data(body.map { Array($0.readableBytesView) } ?? []),
+                    retryAfterSeconds: nil))
+        }
+        var length: UInt64 = 0
+        var pieces = response.body.makeAsyncIterator()
+        while true {
+            let piece: ByteBuffer?
+            do {
+                piece = try await pieces.next()
+            } catch {
+                throw CoordinatorClientError(
+                    .unavailable, "\(address) broke off after \(length) bytes: \(Self.sentence(for: error))", gid: nil)
+            }
+            guard let piece else { break }
+            length += UInt64(piece.readableBytes)
+            try consume(Array(piece.readableBytesView))
+        }
+        let headers = response.headers
+        return .streamed(length) { headers.first(name: $0) }
+    }
+
     func shutdown() async {
         // The only error is "already shut down", which is what the caller wants.
         try? await self.client.shutdown()

@@ -19,6 +19,9 @@ struct Applier {
     /// A checkpoint whose entries this node's log hasn't synced yet, or that is being written.
     private var held: StateCheckpoint?
     private(set) var isCheckpointUnderWay = false
+    /// Through which entry the state's file holds everything, and what it will be once the checkpoint under way is done.
+    private(set) var written: LogIndex
+    private var writing = LogIndex.zero
     private var finishedSinceCheckpoint = 0
     private(set) var hasChanges = false
     /// A snapshot takes the state's place: nothing is applied and nothing written.
@@ -33,6 +36,7 @@ struct Applier {
     ) {
         self.machine = machine
         self.applied = applied
+        self.written = applied.index
         self.archive = archive
         self.writer = writer
         self.logger = logger
@@ -94,6 +98,7 @@ struct Applier {
         guard let checkpoint = self.held, checkpoint.appliedIndex <= durableIndex.rawValue else { return }
         self.held = nil
         self.isCheckpointUnderWay = true
+        self.writing = LogIndex(rawValue: checkpoint.appliedIndex)
         let finished = checkpoint.finished.map(\.gid)
         self.writer.checkpoint(checkpoint) { [fatal] result in
             switch result {
@@ -142,11 +147,13 @@ struct Applier {
         self.finishedSinceCheckpoint = 0
         self.hasChanges = false
         self.isFrozen = false
+        self.written = self.applied.index
     }
 
     /// The checkpoint is on disk and the archive shows it: what has finished may leave memory.
     mutating func checkpointDone(_ finished: [Gid]) {
         self.isCheckpointUnderWay = false
+        self.written = max(self.written, self.writing)
         self.machine.evict(finished)
     }
 }

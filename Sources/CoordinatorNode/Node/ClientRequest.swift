@@ -17,6 +17,10 @@ enum ClientRequest: Sendable {
     case transferLeadership(to: NodeID?, Reply<LeadershipAnswer>)
     /// Who takes part; nil: as it is, else after this change.
     case members(MembershipChange?, Reply<MembersAnswer>)
+    /// Everything that was acknowledged to anyone before is applied here.
+    case catchUp(Reply<Void>)
+    case notes(Reply<NotesReading>)
+    case backup(Reply<BackupSource>)
 
     /// Says why there is no answer.
     func fail(_ error: CoordinatorError) {
@@ -28,6 +32,9 @@ enum ClientRequest: Sendable {
         case .clusterStatus(let reply): reply(.failure(error))
         case .transferLeadership(_, let reply): reply(.failure(error))
         case .members(_, let reply): reply(.failure(error))
+        case .catchUp(let reply): reply(.failure(error))
+        case .notes(let reply): reply(.failure(error))
+        case .backup(let reply): reply(.failure(error))
         }
     }
 }
@@ -37,6 +44,7 @@ struct PendingRequest {
     enum Purpose {
         case command(Command, ClientRequest.Reply<CommittedAnswer>)
         case read(Gid, ClientRequest.Reply<TransactionReading>)
+        case catchUp(ClientRequest.Reply<Void>)
     }
     enum Whereabouts {
         /// No leader is known, or it could not be reached.
@@ -57,6 +65,7 @@ struct PendingRequest {
         switch self.purpose {
         case .command(_, let reply): reply(.failure(error))
         case .read(_, let reply): reply(.failure(error))
+        case .catchUp(let reply): reply(.failure(error))
         }
     }
 }

@@ -75,6 +75,15 @@ package final class NodeCoordinator: Coordinator {
         try await self.ask { .members(change, $0) }
     }
 
+    package func notes() async throws(CoordinatorError) -> NotesReading {
+        try await self.ask { .notes($0) }
+    }
+
+    package func backup() async throws(CoordinatorError) -> BackupSource {
+        try await self.ask { .catchUp($0) }
+        return try await self.ask { .backup($0) }
+    }
+
     package func nodeStatus() -> NodeStatus { self.board.nodeStatus }
 
     package var isReady: Bool {

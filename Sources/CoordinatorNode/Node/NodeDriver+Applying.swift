@@ -43,7 +43,7 @@ extension NodeDriver {
         for (position, proposer) in waiting.proposers.enumerated() {
             if case .nobody = proposer { continue }
             let answer = CommittedAnswer(
-                result: results[position], transaction: self.applier.transaction(commands[position].gid),
+                result: results[position], transaction: commands[position].gid.flatMap(self.applier.transaction),
                 term: entry.term.rawValue, index: entry.index.rawValue)
             self.answer(proposer, answer)
         }
@@ -59,9 +59,11 @@ extension NodeDriver {
 
     /// The transaction as this node has it applied.
     func reading(_ gid: Gid) -> TransactionReading {
-        TransactionReading(
-            transaction: self.applier.transaction(gid), term: self.applier.applied.term.rawValue,
-            index: self.applier.applied.index.rawValue)
+        let transaction = self.applier.transaction(gid)
+        return TransactionReading(
+            transaction: transaction, isForgotten: transaction == nil && self.applier.machine.notes.mark != nil,
+            isHeld: transaction.map { self.applier.machine.isHeld($0) } ?? false,
+            term: self.applier.applied.term.rawValue, index: self.applier.applied.index.rawValue)
     }
 
     // MARK: The disk
@@ -102,6 +104,7 @@ extension NodeDriver {
         self.applier.checkpointDone(finished)
         self.installWhenQuiet()
         self.dropOvertakenFetch()
+        self.goOnBackingUp()
         self.compactIfDue()
         if self.stopPromise != nil {
             self.finishStop()

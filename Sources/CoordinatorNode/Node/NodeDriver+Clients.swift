@@ -25,6 +25,14 @@ extension NodeDriver {
         case .clusterStatus(let reply): self.gatherStatus(reply)
         case .transferLeadership(let target, let reply): self.transferLeadership(to: target, reply)
         case .members(let change, let reply): self.members(change, reply)
+        case .catchUp(let reply): self.admit(.catchUp(reply), request)
+        case .notes(let reply):
+            reply(
+                .success(
+                    NotesReading(
+                        notes: self.applier.machine.notes, term: self.applier.applied.term.rawValue,
+                        index: self.applier.applied.index.rawValue)))
+        case .backup(let reply): self.backUp(reply)
         }
     }
 
@@ -56,7 +64,7 @@ extension NodeDriver {
             }
             self.queue.append((command, .client(number)))
             self.scheduleTurn()
-        case .read: self.add(.read(ReadID(rawValue: number)))
+        case .read, .catchUp: self.add(.read(ReadID(rawValue: number)))
         }
     }
 
@@ -66,7 +74,7 @@ extension NodeDriver {
         let forwarded: ForwardedRequest
         switch request.purpose {
         case .command(let command, _): forwarded = .command(command)
-        case .read: forwarded = .readIndex
+        case .read, .catchUp: forwarded = .readIndex
         }
         // A batch of its own leaves with this turn's flush.
         self.transport.request(forwarded.encoded(), to: leaderID, deadline: request.deadline).assumeIsolated()
@@ -152,7 +160,7 @@ extension NodeDriver {
             self.applier.machine.liveCount >= self.settings.maximumLiveTransactions
                 || self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
         case .registerBranch: self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
-        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached: false
+        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark: false
         }
     }
 
@@ -276,14 +284,19 @@ extension NodeDriver {
     }
 
     private func readIndexKnown(_ number: UInt64, index: UInt64) {
-        guard case .read(let gid, let reply) = self.pending[number]?.purpose else { return }
+        guard let purpose = self.pending[number]?.purpose else { return }
+        if case .command = purpose { return }
         guard self.applier.applied.index.rawValue >= index else {
             self.pending[number]?.whereabouts = .awaitingApply
             self.awaitingApply.append((index, number))
             return
         }
         _ = self.take(number)
-        reply(.success(self.reading(gid)))
+        switch purpose {
+        case .read(let gid, let reply): reply(.success(self.reading(gid)))
+        case .catchUp(let reply): reply(.success(()))
+        case .command: break
+        }
     }
 
     /// Answers the reads whose index is applied now.
@@ -339,7 +352,7 @@ extension NodeDriver {
     /// Why a request whose time is over got no answer. A command that may stand in some node's log may still take effect.
     func reasonWithoutAnswer(of request: PendingRequest) -> CoordinatorError {
         switch request.purpose {
-        case .read: return .noLeader(retryAfter: self.settings.retryAfter)
+        case .read, .catchUp: return .noLeader(retryAfter: self.settings.retryAfter)
         case .command:
             if request.isPerhapsProposed { return .outcomeUnknown }
             if case .underWay = request.whereabouts { return .outcomeUnknown }

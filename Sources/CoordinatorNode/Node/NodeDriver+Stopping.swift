@@ -50,6 +50,8 @@ extension NodeDriver {
             handOver.reply(.failure(.stopping))
         }
         self.handOvers.removeAll()
+        self.backup?.reply(.failure(.stopping))
+        self.backup = nil
         for timer in [self.pendingTimer, self.retryTimer, self.checkpointTimer] { timer?.cancel() }
         self.stopPromise = promise
         self.applier.prepareCheckpoint()

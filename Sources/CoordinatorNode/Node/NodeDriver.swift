@@ -47,6 +47,7 @@ final class NodeDriver {
     /// The copy of the applied state that followers may fetch.
     var handedOut: SnapshotDescription?
     var fetch: SnapshotFetch?
+    var backup: Backup?
     /// A snapshot that is to become the applied state.
     var installing: SnapshotOffer?
     /// Digests of the applied state, to be held against those of others.
@@ -292,7 +293,7 @@ final class NodeDriver {
         let machine = self.applier.machine
         let began = self.clock.monotonic()
         while let gid = self.takenOver.popFirst() {
-            if let transaction = machine.transaction(gid), transaction.decision == nil {
+            if let transaction = machine.transaction(gid), transaction.decision == nil, !machine.isHeld(transaction) {
                 executor.deadlineSet(gid, transaction.deadline)
             }
             executor.callsDue(machine.dueCalls(of: gid), of: gid)

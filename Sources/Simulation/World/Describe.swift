@@ -47,6 +47,7 @@ package enum Describe {
             "\(result.gid)/\(result.branchID) \(result.operation.name) \(self.verdict(result.verdict))"
         case .attemptsFailed(let failed): "\(failed.gid)/\(failed.branchID) \(failed.operation.name) fails"
         case .deadlineReached(let gid): "deadline \(gid)"
+        case .liftMark: "lifts the mark"
         }
     }
 

@@ -125,7 +125,7 @@ extension World {
             node.reads[node.nextRequest] = request
             try self.give(.read(ReadID(rawValue: node.nextRequest)), to: node)
         case .command(let command):
-            self.record(.commanded(client: request.client, command.gid), node)
+            if let gid = command.gid { self.record(.commanded(client: request.client, gid), node) }
             node.proposals[node.nextRequest] = request
             let batch = CommandBatch(logTime: self.clock(of: node), commands: [command])
             try self.give(.propose(ProposalID(rawValue: node.nextRequest), payloads: [batch.encoded()]), to: node)

@@ -76,8 +76,9 @@ extension World {
 
     /// A command of a client is applied.
     func result(_ result: CommandResult, of command: Command, on node: SimulatedNode) throws(Violation) -> Answer {
-        let decision = self.transaction(command.gid, on: node)?.decision
-        if let decision { try self.judge.told(command.gid, decision, node: node.number) }
+        if let gid = command.gid, let decision = self.transaction(gid, on: node)?.decision {
+            try self.judge.told(gid, decision, node: node.number)
+        }
         // Who hears that an abort is done knows the outcome.
         switch (command, result) {
         case (.abort(let gid, _), .accepted), (.abort(let gid, _), .alreadyDone):
@@ -113,7 +114,7 @@ extension World {
         guard self.clients[number].transactions != nil else { return }
         switch result {
         case .accepted, .alreadyDone:
-            self.judge.transactionAcknowledged(command.gid)
+            if let gid = command.gid { self.judge.transactionAcknowledged(gid) }
             self.judge.writeAcknowledged(at: index)
             self.statistics.transactionsAcknowledged += 1
             try self.makeTry(behind: command, by: number)

@@ -69,21 +69,44 @@ package struct StateSnapshot: Hashable, Sendable {
         try SnapshotFile(reading: path).sync()
     }
 
-    /// Writes this node's name into the copy, in the place of the one that took it.
+    /// Writes this node's name into the copy, in the place of the one that took it, if it is what was promised.
     private static func rename(
         _ path: String, for identity: StateIdentity, appliedIndex: UInt64, appliedTerm: UInt64
+    ) throws(StateStoreError) {
+        try self.rewriteMeta(of: path) { meta throws(StateStoreError) in
+            guard meta.clusterID == identity.clusterID else {
+                throw .wrongIdentity(path: path, expected: identity, found: meta.identity)
+            }
+            guard meta.appliedIndex == appliedIndex, meta.appliedTerm == appliedTerm else {
+                throw .rot(
+                    path: path, table: "meta", row: "1",
+                    reason: "it is the state at \(meta.appliedIndex), promised was \(appliedIndex)")
+            }
+            meta.nodeID = identity.nodeID
+            meta.storageID = identity.storageID
+        }
+    }
+
+    /// Changes the row that says whose state a file holds. Whoever took it is believed about its own name, and about nothing
+    /// else.
+    static func rewriteMeta(
+        of path: String, _ change: (inout StateRecovery.MetaRow) throws(StateStoreError) -> Void
     ) throws(StateStoreError) {
         do {
             let database = try Database(path: path, access: .readWrite)
             try database.set(.defensive, true)
             try database.set(.trustedSchema, false)
-            let meta = try self.renamed(
-                try Schema.readMeta(in: database), path, for: identity, appliedIndex: appliedIndex,
-                appliedTerm: appliedTerm)
-            let update = try Statement("UPDATE meta SET node = ?1, storage = ?2, crc = ?3 WHERE id = 1", in: database)
-            try update.bind(meta.nodeID, at: 1)
-            try update.bind(Int64(bitPattern: meta.storageID), at: 2)
-            try update.bind(meta.checksum, at: 3)
+            var meta = try Schema.anyMeta(in: database, path: path)
+            try change(&meta)
+            meta.checksum = meta.expectedChecksum
+            let update = try Statement(
+                "UPDATE meta SET cluster = ?1, node = ?2, storage = ?3, notes = ?4, crc = ?5 WHERE id = 1", in: database
+            )
+            try update.bind(meta.clusterID, at: 1)
+            try update.bind(meta.nodeID, at: 2)
+            try update.bind(Int64(bitPattern: meta.storageID), at: 3)
+            try update.bind(meta.notes, at: 4)
+            try update.bind(meta.checksum, at: 5)
             try update.run()
         } catch let error as SQLiteError {
             throw StateStoreError(error, path: path, table: "meta")
@@ -92,27 +115,5 @@ package struct StateSnapshot: Hashable, Sendable {
         } catch {
             fatalError("nothing else is thrown: \(error)")
         }
-    }
-
-    /// The row under this node's name, if it is what was promised.
-    private static func renamed(
-        _ row: StateRecovery.MetaRow?, _ path: String, for identity: StateIdentity, appliedIndex: UInt64,
-        appliedTerm: UInt64
-    ) throws(StateStoreError) -> StateRecovery.MetaRow {
-        guard var meta = row else { throw .rot(path: path, table: "meta", row: "1", reason: "is missing") }
-        // Whoever took it is believed about its own name, and about nothing else.
-        try StateRecovery(path: path, identity: meta.identity).check(meta)
-        guard meta.clusterID == identity.clusterID else {
-            throw .wrongIdentity(path: path, expected: identity, found: meta.identity)
-        }
-        guard meta.appliedIndex == appliedIndex, meta.appliedTerm == appliedTerm else {
-            throw .rot(
-                path: path, table: "meta", row: "1",
-                reason: "it is the state at \(meta.appliedIndex), promised was \(appliedIndex)")
-        }
-        meta.nodeID = identity.nodeID
-        meta.storageID = identity.storageID
-        meta.checksum = meta.expectedChecksum
-        return meta
     }
 }

@@ -1,11 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterConfiguration
+import Foundation
 import Glibc
 import RaftStore
 
 /// Folders that files of a node lie in.
 enum Folders {
+    static func make(_ path: String) throws(StoreError) {
+        guard mkdir(path, 0o700) == 0 else { throw .io(errno: errno, call: "mkdir", path: path) }
+    }
+
+    /// Gives a folder another name, and syncs the one that it is in.
+    static func rename(_ path: String, to name: String) throws(StoreError) {
+        guard Glibc.rename(path, name) == 0 else { throw .io(errno: errno, call: "rename", path: path) }
+        let parent = FilePath.folder(of: name)
+        let descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .io(errno: errno, call: "open", path: parent) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .io(errno: errno, call: "fsync", path: parent) }
+    }
+
+    /// Removes a folder with everything in it; nothing happens if there is none.
+    static func remove(_ path: String) throws(StoreError) {
+        do {
+            guard access(path, F_OK) == 0 else { return }
+            try FileManager.default.removeItem(atPath: path)
+        } catch {
+            throw .notInitialised(path: path, detail: "it can't be removed: \(error)")
+        }
+    }
+
     /// Creates the folders above a path, if there are none.
     static func makeParents(of path: String) throws(StoreError) {
         let parent = FilePath.folder(of: path)

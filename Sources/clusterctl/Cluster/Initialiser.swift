@@ -3,6 +3,8 @@
 import ClusterConfiguration
 import Raft
 import RaftStore
+import StateStore
+import Transactions
 
 /// Makes the data folders of a cluster's nodes on this machine.
 ///
@@ -28,8 +30,18 @@ struct Initialiser: Sendable {
     }
 
     /// Checks everything first, then writes.
-    func run() throws(CommandFailure) -> Report {
+    /// - Parameter backup: what the nodes begin with; nil: nothing.
+    func run(from backup: StateBackup? = nil) throws(CommandFailure) -> Report {
         let clusterID = try self.clusterID()
+        if let backup, backup.identity.clusterID == clusterID.bytes {
+            throw CommandFailure(
+                .usage,
+                """
+                the backup is of cluster \(clusterID.hex), the one that id = in \(self.context.path) names; what begins from a \
+                backup is another cluster, whose nodes must never meet the old ones: draw a new id with \
+                "openssl rand -hex 16", and write the same on each machine
+                """)
+        }
         try self.checkFolders()
         // Nodes of this machine learn each other's storage ids now, those of other machines when they connect.
         let storageIDs = Dictionary(uniqueKeysWithValues: self.nodes.map { ($0.id, StorageID.random()) })
@@ -41,7 +53,10 @@ struct Initialiser: Sendable {
                 try Folders.makeParents(of: node.data)
                 try DataFolder.initialise(
                     path: node.data, clusterID: clusterID, nodeID: NodeID(rawValue: node.id),
-                    storageID: storageIDs[node.id] ?? .random(), members: members)
+                    storageID: storageIDs[node.id] ?? .random(), members: members, base: backup?.position ?? .zero
+                ) { identity throws(StoreError) in
+                    try backup?.restore(to: node.data, as: identity, .restored)
+                }
             } catch {
                 throw CommandFailure(.failure, "node \(node.id) can't be initialised: \(error.description)")
             }

@@ -31,8 +31,10 @@ enum ServingLeader {
             _ = try await client.transaction(GlobalTransactionID.next(), patience: patience)
             return true
         } catch {
-            if error.code != .notFound { try? await Task.sleep(for: .milliseconds(5)) }
-            return error.code == .notFound
+            // After a restore the answer is "forgotten", which takes a leader as well.
+            let isAnswer = error.code == .notFound || error.code == .forgotten
+            if !isAnswer { try? await Task.sleep(for: .milliseconds(5)) }
+            return isAnswer
         }
     }
 }

@@ -29,7 +29,7 @@ package struct CommandReport: Sendable, Encodable {
     }
 
     package let command: String
-    package let gid: String
+    package let gid: String?
     package private(set) var transactionProtocol: String?
     package private(set) var concurrent: Bool?
     package private(set) var timeoutMs: UInt64?
@@ -46,7 +46,7 @@ package struct CommandReport: Sendable, Encodable {
     }
 
     package init(_ command: Command, showingPayloads: Bool = false) {
-        self.gid = command.gid.rawValue
+        self.gid = command.gid?.rawValue
         switch command {
         case .submit(let submission):
             self.command = "submit"
@@ -85,12 +85,15 @@ package struct CommandReport: Sendable, Encodable {
             self.detail = failed.lastError
         case .deadlineReached:
             self.command = "deadline-reached"
+        case .liftMark(let lift):
+            self.command = "lift-restore-mark"
+            self.detail = lift.reason
         }
     }
 
     /// One line: the command, its transaction, and what it says.
     package var text: String {
-        var words = [self.command, self.gid]
+        var words = [self.command] + (self.gid.map { [$0] } ?? [])
         if let name = self.transactionProtocol { words.append(name) }
         if self.concurrent == true { words.append("concurrent") }
         if let timeout = self.timeoutMs { words.append("timeout=\(timeout)ms") }

@@ -37,6 +37,18 @@ extension Problem {
         switch rejection {
         case .unknownTransaction:
             self = .unknown(gid)
+        case .forgotten:
+            self.init(
+                .forgotten,
+                "This gid isn't known, and may have been before the cluster was restored from a backup. Nothing was "
+                    + "changed; an operator must lift the mark of the restore first.",
+                gid: gid)
+        case .held:
+            self.init(
+                .held,
+                "The transaction was undecided at the backup that the cluster was restored from, and may have been decided "
+                    + "since. It stays as it is until an operator lifts the mark of the restore.",
+                gid: gid)
         case .contentConflict(let path):
             self.init(
                 .gidConflict,

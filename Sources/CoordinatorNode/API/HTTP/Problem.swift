@@ -17,6 +17,10 @@ package struct Problem: Error, Sendable {
         case notOpen = "not-open"
         /// An operator's wish that the cluster can't fulfil now.
         case notPossible = "not-possible"
+        /// Undecided since before a restore.
+        case held
+        /// Perhaps known before a restore.
+        case forgotten
         case bodyTooLarge = "body-too-large"
         case unsupportedMediaType = "unsupported-media-type"
         case targetNotAllowed = "target-not-allowed"
@@ -37,7 +41,8 @@ package struct Problem: Error, Sendable {
             case .notFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408
-            case .gidConflict, .alreadyDecided, .notOpen, .notPossible: 409
+            case .gidConflict, .alreadyDecided, .notOpen, .notPossible, .held: 409
+            case .forgotten: 410
             case .bodyTooLarge: 413
             case .unsupportedMediaType: 415
             case .targetNotAllowed: 422
@@ -61,6 +66,8 @@ package struct Problem: Error, Sendable {
             case .alreadyDecided: "The transaction is decided otherwise"
             case .notOpen: "The transaction is not open"
             case .notPossible: "The cluster can't do this now"
+            case .held: "The transaction waits for an operator"
+            case .forgotten: "The gid may have been known before the restore"
             case .bodyTooLarge: "The body is too large"
             case .unsupportedMediaType: "The body's type isn't supported"
             case .targetNotAllowed: "A branch's URL is not among the allowed targets"

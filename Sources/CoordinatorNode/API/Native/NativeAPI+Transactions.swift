@@ -14,7 +14,7 @@ extension NativeAPI {
         let submission = Submission(
             gid: request.terms.gid ?? self.gids.next(), kind: request.terms.kind,
             isConcurrent: request.terms.isConcurrent, timeoutMilliseconds: request.terms.timeoutMilliseconds,
-            branches: request.branches)
+            branches: request.branches, isGidFresh: request.terms.gid == nil || request.terms.isFresh)
         try Self.rules { () throws(SubmissionProblem) in try submission.validate() }
         for (position, branch) in submission.branches.enumerated() {
             try self.targets.check(branch, at: "/branches/\(position)")
@@ -28,7 +28,7 @@ extension NativeAPI {
         let terms = try Self.fields { () throws(FieldError) in try NativeRequests.beginning(root) }
         let beginning = Beginning(
             gid: terms.gid ?? self.gids.next(), kind: terms.kind, isConcurrent: terms.isConcurrent,
-            timeoutMilliseconds: terms.timeoutMilliseconds)
+            timeoutMilliseconds: terms.timeoutMilliseconds, isGidFresh: terms.gid == nil || terms.isFresh)
         try Self.rules { () throws(SubmissionProblem) in try beginning.validate() }
         return try await self.carryOut(.begin(beginning), location: beginning.gid)
     }
@@ -123,12 +123,13 @@ extension NativeAPI {
             reading = await self.decided(gid, within: wait, from: reading)
         }
         guard let transaction = reading.transaction else {
-            var problem = Problem.unknown(gid)
+            var problem = reading.isForgotten ? Problem(Rejection.forgotten, gid: gid) : Problem.unknown(gid)
             problem.position = (reading.term, reading.index)
             throw problem
         }
         return Answer(
-            NativeAnswers.transaction(transaction, node: self.node, term: reading.term, index: reading.index))
+            NativeAnswers.transaction(
+                transaction, isHeld: reading.isHeld, node: self.node, term: reading.term, index: reading.index))
     }
 
     /// `GET /v1/transactions`

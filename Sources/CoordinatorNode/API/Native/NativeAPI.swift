@@ -42,14 +42,14 @@ package struct NativeAPI: HTTPResponder {
     package func respond(to request: Request, context: APIContext) async -> Response {
         let response: Response
         do throws(Problem) {
-            response = try await self.answer(to: request).response
+            response = try await self.answer(to: request, isLocal: context.isLocal).response
         } catch {
             response = Response(error)
         }
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(to request: Request) async throws(Problem) -> Answer {
+    private func answer(to request: Request, isLocal: Bool) async throws(Problem) -> Answer {
         let target = request.head.path ?? ""
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = parts.first, let route = NativeRoute(path: path) else {
@@ -61,6 +61,7 @@ package struct NativeAPI: HTTPResponder {
             throw problem
         }
         let query = parts.count > 1 ? parts[1] : nil
+        if route == .backup, !isLocal { throw Self.notHere }
         guard request.method == .post else {
             // A node that is busy still says that it lives.
             guard route.asksCoordinator else { return try await self.get(route, query: query) }
@@ -95,7 +96,8 @@ package struct NativeAPI: HTTPResponder {
         case .abort(let gid): return try await self.abort(body, of: Self.gid(inPath: gid))
         case .transferLeadership: return try await self.transferLeadership(body)
         case .members: return try await self.changeMembers(body)
-        case .cluster, .node, .live, .ready:
+        case .liftMark: return try await self.liftMark(body)
+        case .cluster, .audit, .backup, .node, .live, .ready:
             // `methods` has let none of these through.
             throw Problem(.methodNotAllowed, "This path takes \(Self.names(route.methods)).")
         }
@@ -111,6 +113,12 @@ package struct NativeAPI: HTTPResponder {
         case .members:
             _ = try QueryParameters(query, known: [])
             return try await self.members(nil)
+        case .audit:
+            _ = try QueryParameters(query, known: [])
+            return try await self.audit()
+        case .backup:
+            _ = try QueryParameters(query, known: [])
+            return try await self.backup()
         case .node:
             _ = try QueryParameters(query, known: [])
             return Answer(NativeAnswers.node(self.coordinator.nodeStatus()))
@@ -120,7 +128,7 @@ package struct NativeAPI: HTTPResponder {
         case .ready:
             _ = try QueryParameters(query, known: [])
             return try self.ready()
-        case .branches, .commit, .abort, .transferLeadership:
+        case .branches, .commit, .abort, .transferLeadership, .liftMark:
             throw Problem(.methodNotAllowed, "This path takes \(Self.names(route.methods)).")
         }
     }
@@ -143,6 +151,13 @@ struct Answer {
     let body: [UInt8]
     /// The transaction that the body shows, when the request's path doesn't say so.
     let location: Gid?
+    /// In the place of a body: a file.
+    private(set) var backup: BackupSource?
+
+    init(_ backup: BackupSource) {
+        self.init([])
+        self.backup = backup
+    }
 
     init(_ body: [UInt8], status: HTTPResponse.Status = .ok, location: Gid? = nil) {
         self.body = body
@@ -151,6 +166,7 @@ struct Answer {
     }
 
     var response: Response {
+        if let backup = self.backup { return Response(backup) }
         var headers: HTTPFields = [.contentType: "application/json"]
         if let location = self.location {
             headers[.contentLocation] = "/v1/transactions/" + PercentEncoding.encodedSegment(location.rawValue)

@@ -6,10 +6,14 @@ import Transactions
 /// Writes the answers of the native API. Payloads and headers of branches are never shown: they may hold what only the
 /// participant should see.
 enum NativeAnswers {
-    static func transaction(_ transaction: GlobalTransaction, node: String, term: UInt64, index: UInt64) -> [UInt8] {
+    /// - Parameter isHeld: shown only if it is.
+    static func transaction(
+        _ transaction: GlobalTransaction, isHeld: Bool = false, node: String, term: UInt64, index: UInt64
+    ) -> [UInt8] {
         var writer = JSONWriter(capacity: 768 + 256 * transaction.branches.count)
         writer.object { json in
             Self.summaryFields(of: transaction, to: &json)
+            if isHeld { json.field("held", true) }
             json.key("branches")
             json.array(transaction.branches) { json, branch in Self.branch(branch, to: &json) }
             json.key("history")
@@ -124,7 +128,7 @@ enum NativeAnswers {
     }
 
     /// The log position at which the answer was true, and the node that gave it.
-    private static func position(node: String, term: UInt64, index: UInt64, to json: inout JSONWriter) {
+    static func position(node: String, term: UInt64, index: UInt64, to json: inout JSONWriter) {
         json.field("node", node)
         json.field("term", term)
         json.field("index", index)

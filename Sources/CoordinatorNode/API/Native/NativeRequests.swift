@@ -13,7 +13,9 @@ enum NativeRequests {
     static let defaultTimeoutMilliseconds: UInt64 = 60_000
     static let waitMilliseconds: ClosedRange<UInt64> = 0...60_000
 
-    private static let submissionFields = ["gid", "protocol", "timeout_ms", "concurrent", "branches", "wait_ms"]
+    private static let submissionFields = [
+        "gid", "fresh", "protocol", "timeout_ms", "concurrent", "branches", "wait_ms",
+    ]
 
     /// The operations and fields that a branch may have.
     private struct BranchShape {
@@ -40,12 +42,15 @@ enum NativeRequests {
     /// A body that holds what a transaction begins with.
     struct Terms {
         let gid: Gid?
+        /// The client says that it drew the gid for this very request.
+        let isFresh: Bool
         let kind: TransactionKind
         let isConcurrent: Bool
         let timeoutMilliseconds: UInt64
 
         fileprivate init(_ object: JSONObject) throws(FieldError) {
             self.gid = try NativeRequests.gid(object.optional("gid"))
+            self.isFresh = try object.optional("fresh")?.bool() ?? false
             self.kind = try NativeRequests.kind(object.required("protocol"))
             self.isConcurrent = try object.optional("concurrent")?.bool() ?? false
             self.timeoutMilliseconds =
@@ -74,7 +79,7 @@ enum NativeRequests {
 
     /// `POST /v1/transactions/begin`.
     static func beginning(_ value: JSONValue) throws(FieldError) -> Terms {
-        try Terms(JSONObject(value, fields: ["gid", "protocol", "timeout_ms", "concurrent"]))
+        try Terms(JSONObject(value, fields: ["gid", "fresh", "protocol", "timeout_ms", "concurrent"]))
     }
 
     /// `POST /v1/transactions/{gid}/branches`. The fields say which protocol the client has in mind; the machine knows

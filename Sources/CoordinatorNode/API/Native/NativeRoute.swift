@@ -15,6 +15,9 @@ enum NativeRoute: Hashable {
     case cluster
     case transferLeadership
     case members
+    case audit
+    case liftMark
+    case backup
     case node
     case live
     case ready
@@ -46,6 +49,9 @@ enum NativeRoute: Hashable {
         case ("cluster", 0): self = .cluster
         case ("cluster", 1) where segments[3] == "transfer-leadership": self = .transferLeadership
         case ("cluster", 1) where segments[3] == "members": self = .members
+        case ("cluster", 1) where segments[3] == "audit": self = .audit
+        case ("cluster", 1) where segments[3] == "lift-restore-mark": self = .liftMark
+        case ("cluster", 1) where segments[3] == "backup": self = .backup
         case ("node", 0): self = .node
         case _: return nil
         }
@@ -58,16 +64,18 @@ enum NativeRoute: Hashable {
         switch self {
         case .transactions: [.get, .head, .post]
         case .transaction(let gid): gid == Self.begin ? [.get, .head, .post] : [.get, .head]
-        case .branches, .commit, .abort, .transferLeadership: [.post]
+        case .branches, .commit, .abort, .transferLeadership, .liftMark: [.post]
         case .members: [.get, .head, .post]
-        case .cluster, .node, .live, .ready: [.get, .head]
+        case .cluster, .audit, .backup, .node, .live, .ready: [.get, .head]
         }
     }
 
     /// Whether an answer needs the coordinator, and so may have to wait.
     var asksCoordinator: Bool {
         switch self {
-        case .transactions, .transaction, .branches, .commit, .abort, .cluster, .transferLeadership, .members: true
+        case .transactions, .transaction, .branches, .commit, .abort, .cluster, .transferLeadership, .members,
+            .audit, .liftMark, .backup:
+            true
         case .node, .live, .ready: false
         }
     }

@@ -25,7 +25,7 @@ final class SnapshotKeeper: Sendable {
 
     /// Removes what an earlier life has left: copies are of no use to the next one.
     static func clean(statePath: String) throws(StateStoreError) {
-        for name in [".snapshot", ".fetched"] { try StateSnapshot.remove(statePath + name) }
+        for name in [".snapshot", ".fetched", ".backup"] { try StateSnapshot.remove(statePath + name) }
     }
 
     // MARK: The leader's copy
@@ -33,6 +33,14 @@ final class SnapshotKeeper: Sendable {
     func take(_ reply: @escaping Reply<StateSnapshot>) {
         self.perform(reply) { keeper throws(StateStoreError) in
             try StateSnapshot.take(of: keeper.statePath, identity: keeper.identity, to: keeper.copy)
+        }
+    }
+
+    /// A copy for a client, beside the one for followers.
+    func takeBackup(_ reply: @escaping Reply<BackupSource>) {
+        self.perform(reply) { keeper throws(StateStoreError) in
+            try BackupSource(
+                StateSnapshot.take(of: keeper.statePath, identity: keeper.identity, to: keeper.statePath + ".backup"))
         }
     }
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Bytes
+
+/// What the state knows of the cluster's own past: that it came from a backup, and what operators did about that.
+package struct ClusterNotes: Hashable, Sendable {
+    /// Stands from a restore until an operator lifts it.
+    package internal(set) var mark: RestoreMark?
+    /// In the order in which it happened; the oldest leave when there are more than `Limits.auditRecords`.
+    package internal(set) var audit: [AuditRecord]
+
+    package init(mark: RestoreMark? = nil, audit: [AuditRecord] = []) {
+        self.mark = mark
+        self.audit = audit
+    }
+
+    mutating func record(_ record: AuditRecord) {
+        self.audit.append(record)
+        if self.audit.count > Limits.auditRecords { self.audit.removeFirst(self.audit.count - Limits.auditRecords) }
+    }
+
+    /// The notes of a state that becomes the beginning of another cluster.
+    /// - Parameters:
+    ///   - source: the cluster that the state is of; 16 bytes.
+    ///   - index: the last entry whose effect it holds.
+    ///   - time: log time there. Nothing else may enter: every node must write the same.
+    package func restored(_ kind: AuditRecord.Kind, from source: [UInt8], at index: UInt64, time: LogTime)
+        -> ClusterNotes
+    {
+        var notes = self
+        notes.mark = RestoreMark(source: source, index: index)
+        let name = source.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        notes.record(
+            AuditRecord(kind: kind, time: time, index: index, actor: "", detail: "from the state of cluster \(name)"))
+        return notes
+    }
+}
+
+/// The state was taken from a backup, or from one node that was left over. What was decided and told behind `index` is not
+/// known here. So no transaction is said not to exist; a client's own gid that isn't known gets no new transaction; and what
+/// was undecided at the backup stays so.
+package struct RestoreMark: Hashable, Sendable {
+    /// The cluster that the state is of; 16 bytes.
+    package let source: [UInt8]
+    /// The last entry whose effect the restored state holds.
+    package let index: UInt64
+
+    package init(source: [UInt8], index: UInt64) {
+        self.source = source
+        self.index = index
+    }
+}
+
+/// Something that an operator did to the cluster as a whole.
+package struct AuditRecord: Hashable, Sendable {
+    package enum Kind: UInt8, CaseIterable, Sendable {
+        /// The cluster began from a backup.
+        case restored = 1
+        /// The cluster began from what one node of another one had.
+        case recovered = 2
+        /// The mark of a restore was lifted.
+        case markLifted = 3
+
+        package var name: String {
+            switch self {
+            case .restored: "restored"
+            case .recovered: "recovered"
+            case .markLifted: "mark-lifted"
+            }
+        }
+    }
+
+    package let kind: Kind
+    package let time: LogTime
+    /// The entry of the log that it came with.
+    package let index: UInt64
+    /// Who, in that person's own words; empty if nobody said.
+    package let actor: String
+    /// Why, or what else there is to say.
+    package let detail: String
+
+    package init(kind: Kind, time: LogTime, index: UInt64, actor: String, detail: String) {
+        self.kind = kind
+        self.time = time
+        self.index = index
+        self.actor = bounded(actor)
+        self.detail = bounded(detail)
+    }
+}
+
+extension ClusterNotes {
+    /// The version that is written; no other is read.
+    private static let encodingVersion: UInt8 = 1
+
+    package func encoded() -> [UInt8] {
+        var writer = ByteWriter(capacity: 64)
+        writer.write(Self.encodingVersion)
+        writer.writeOptional(self.mark) { writer, mark in
+            writer.write(mark.source)
+            writer.write(mark.index)
+        }
+        writer.writeList(self.audit) { writer, record in
+            writer.write(record.kind.rawValue)
+            writer.write(record.time.rawValue)
+            writer.write(record.index)
+            writer.write(record.actor)
+            writer.write(record.detail)
+        }
+        return writer.bytes
+    }
+
+    /// - Throws: `ByteError` if these bytes are not exactly one cluster's notes.
+    package init(decoding bytes: [UInt8]) throws(ByteError) {
+        var reader = ByteReader(bytes)
+        try reader.readVersion(Self.encodingVersion)
+        self.mark = try reader.readOptional("mark") { reader throws(ByteError) in
+            RestoreMark(source: try reader.readBytes(limit: 16), index: try reader.read())
+        }
+        self.audit = try reader.readList(limit: Limits.auditRecords) { reader throws(ByteError) in
+            AuditRecord(
+                kind: try reader.readRaw("kind", AuditRecord.Kind.init(rawValue:)), time: try reader.readLogTime(),
+                index: try reader.read(), actor: try reader.readString(limit: Limits.textLength),
+                detail: try reader.readString(limit: Limits.textLength))
+        }
+        try reader.finish()
+    }
+}
