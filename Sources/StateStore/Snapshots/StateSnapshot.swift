@@ -13,8 +13,20 @@ package struct StateSnapshot: Hashable, Sendable {
     package let checksum: UInt32
 
     /// Copies the state as the last checkpoint left it, by a connection of its own. Checkpoints go on meanwhile.
-    /// - Parameter copy: the file to make; what has that name is replaced.
+    /// - Parameter copy: the file to make; what has that name is replaced. None is left if it can't be made: a disk that is
+    ///   full for it would stay so.
     package static func take(
+        of path: String, identity: StateIdentity, to copy: String
+    ) throws(StateStoreError) -> StateSnapshot {
+        do {
+            return try self.copyState(of: path, identity: identity, to: copy)
+        } catch {
+            try? self.remove(copy)
+            throw error
+        }
+    }
+
+    private static func copyState(
         of path: String, identity: StateIdentity, to copy: String
     ) throws(StateStoreError) -> StateSnapshot {
         let recovery = StateRecovery(path: path, identity: identity)

@@ -130,8 +130,8 @@ struct Joining: Sendable {
                 .failure, "\(self.node.data), the data folder of \(self.node.id): \(error.description)")
         }
         switch state {
-        case .initialised(let identity, _, _):
-            if DataFolder.removedAt(path: self.node.data) != nil {
+        case .initialised(let identity, _, let pid):
+            guard !self.wasRemoved(isMember: known != nil, isRunning: pid != nil) else {
                 throw CommandFailure(
                     .usage,
                     """
@@ -163,6 +163,14 @@ struct Joining: Sendable {
             }
             return try self.makeFolder(clusterID, members)
         }
+    }
+
+    /// Whether the folder is of an earlier life as a member. A node that was down when it was removed hasn't noted that; but
+    /// its log holds what only a member gets.
+    private func wasRemoved(isMember: Bool, isRunning: Bool) -> Bool {
+        if DataFolder.removedAt(path: self.node.data) != nil { return true }
+        guard !isMember, !isRunning, let reader = try? OfflineLogReader(path: self.node.data) else { return false }
+        return reader.lastIndex > .zero || reader.members.contains { $0.nodeID.rawValue == self.node.id }
     }
 
     private func makeFolder(_ clusterID: ClusterID, _ members: ClusterMembers) throws(CommandFailure) -> StorageID {
