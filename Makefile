@@ -107,6 +107,9 @@ proof: release core ## the full amounts, resumable; hours
 soak: core ## seeds without end
 	scripts/simulate-ci $(CORE_BIN)/simulate --soak
 
+fuzz: setup ## libFuzzer on every pure parser, a minute each
+	scripts/fuzz
+
 format: ## format every Swift file
 	swift format -i -r -p Package.swift Sources Tests
 
@@ -116,4 +119,4 @@ docs: debug ## the documentation of the client kits
 clean: ## remove everything that was built, and the demo's data
 	rm -rf .build .build-* .demo .venv
 
-.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill members-drill backup-drill chaos bench bench-restart bench-failover proof soak format docs clean
+.PHONY: help setup release debug core demo test test-threads test-pure openapi simulate model disk-drill drill members-drill backup-drill chaos bench bench-restart bench-failover proof soak fuzz format docs clean

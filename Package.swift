@@ -66,6 +66,12 @@ let coreTargets: [Target] = [
     tests("SimulationTests", ["Simulation", "Raft", "Transactions"]),
 ]
 
+/// Parsers for libFuzzer: only for scripts/fuzz, which links them.
+let isFuzzing = Context.environment["VERDICT_FUZZ"] == "1"
+let fuzzTargets: [Target] = [
+    library("FuzzTargets", ["Bytes", "ClusterConfiguration", "Raft", "RaftStore", "StrictJSON", "Transactions"])
+]
+
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
@@ -138,7 +144,7 @@ func needs(_ target: Target) -> (targets: [String], packages: [String]) {
     return (targets, packages)
 }
 
-let allTargets = coreTargets + serviceTargets
+let allTargets = coreTargets + serviceTargets + (isFuzzing ? fuzzTargets : [])
 var kept = only ?? Set(allTargets.map(\.name))
 while true {
     let wanted = allTargets.filter { kept.contains($0.name) }.flatMap { needs($0).targets }
@@ -152,7 +158,7 @@ let package = Package(
     name: "verdict",
     products: ["CoordinatorClient", "SQLiteBarrier"].filter(kept.contains).map {
         .library(name: $0, targets: [$0])
-    },
+    } + (isFuzzing ? [.library(name: "FuzzTargets", type: .static, targets: ["FuzzTargets"])] : []),
     dependencies: [
         ("swift-nio", .package(url: "https://github.com/apple/swift-nio", from: "2.101.0")),
         ("swift-log", .package(url: "https://github.com/apple/swift-log", from: "1.16.0")),
