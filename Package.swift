@@ -15,6 +15,11 @@ let strict: [SwiftSetting] = [
 /// Plants known bugs behind `#if PlantedBugs`, so that the simulator can prove it finds them. Never set for `verdictd`.
 let plantedBugs = Context.environment["VERDICT_PLANTED_BUGS"] == "1"
 
+/// Lets the machine know one more kind of command than the product does, as a later program will: so that tests can run
+/// nodes of two formats in one cluster. Never in a release.
+let nextFormat: SwiftSetting =
+    plantedBugs ? .define("NextFormat") : .define("NextFormat", .when(configuration: .debug))
+
 /// `VERDICT_ONLY=RaftTests,simulate` keeps these targets and what they stand on, and fetches no package they don't need:
 /// the pure targets and the disk then build in seconds.
 let only = Context.environment["VERDICT_ONLY"].map { Set($0.split(separator: ",").map(String.init)) }
@@ -22,19 +27,19 @@ let only = Context.environment["VERDICT_ONLY"].map { Set($0.split(separator: ","
 func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .target(
         name: name, dependencies: dependencies, exclude: exclude,
-        swiftSettings: strict + (plantedBugs ? [.define("PlantedBugs")] : []))
+        swiftSettings: strict + [nextFormat] + (plantedBugs ? [.define("PlantedBugs")] : []))
 }
 
 func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
         name: name, dependencies: dependencies,
-        swiftSettings: strict + (plantedBugs ? [.define("PlantedBugs")] : []))
+        swiftSettings: strict + [nextFormat] + (plantedBugs ? [.define("PlantedBugs")] : []))
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
     .testTarget(
         name: name, dependencies: dependencies, resources: resources,
-        swiftSettings: strict + (plantedBugs ? [.define("PlantedBugs")] : []))
+        swiftSettings: strict + [nextFormat] + (plantedBugs ? [.define("PlantedBugs")] : []))
 }
 
 // The pure targets and the disk: floors 1 to 3 of Docs/architecture.md, and the simulator that judges them.
@@ -62,8 +67,8 @@ let coreTargets: [Target] = [
     tests("ClusterConfigurationTests", ["ClusterConfiguration"]),
     tests("SQLiteTests", ["SQLite"]),
     tests("RaftStoreTests", ["Locks", "RaftStore", "Raft", "SQLite", "Simulation"]),
-    tests("StateStoreTests", ["StateStore", "Transactions", "SQLite"]),
-    tests("SimulationTests", ["Simulation", "Raft", "Transactions"]),
+    tests("StateStoreTests", ["Bytes", "StateStore", "Transactions", "SQLite"]),
+    tests("SimulationTests", ["Bytes", "Simulation", "Raft", "Transactions"]),
 ]
 
 /// Parsers for libFuzzer: only for scripts/fuzz, which links them.
@@ -117,8 +122,8 @@ let serviceTargets: [Target] = [
         "CoordinatorNodeTests",
         [
             "CoordinatorNode", "ClusterConfiguration", "Raft", "RaftStore", "StateStore", "Transactions",
-            "PeerTransport", "Locks", "StrictJSON", nio, nioPosix, nioHTTP1, nioEmbedded, log, lifecycle, hummingbird,
-            httpClient,
+            "PeerTransport", "Locks", "StrictJSON", "Bytes", nio, nioPosix, nioHTTP1, nioEmbedded, log, lifecycle,
+            hummingbird, httpClient,
         ]),
     tests(
         "clusterctlTests",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Raft
 
 /// Why a connection ended. The first reason counts.
@@ -27,6 +28,8 @@ enum CloseReason: Hashable, Sendable {
     case replaced
     /// The peer is no member any more, or the member is another one.
     case noMember
+    /// The cluster uses a format now that the peer's program doesn't know.
+    case outdated
     /// This node closes its connections.
     case closing
 
@@ -34,7 +37,7 @@ enum CloseReason: Hashable, Sendable {
     var isRefusal: Bool {
         switch self {
         case .notFrames, .violation, .handshakeTimeout, .refused, .refusedByPeer, .rejected, .tooManyHandshakes: true
-        case .ended, .failed, .silent, .replaced, .noMember, .closing: false
+        case .ended, .failed, .silent, .replaced, .noMember, .outdated, .closing: false
         }
     }
 
@@ -44,7 +47,19 @@ enum CloseReason: Hashable, Sendable {
         case .refused(.unknownNode(let node)), .refused(.wrongStorage(let node, _, _)), .refused(.removed(let node, _)):
             node
         case .refused, .ended, .failed, .notFrames, .violation, .handshakeTimeout, .refusedByPeer, .rejected,
-            .tooManyHandshakes, .silent, .replaced, .noMember, .closing:
+            .tooManyHandshakes, .silent, .replaced, .noMember, .outdated, .closing:
+            nil
+        }
+    }
+
+    /// Refusals say who it is that can't take part any more: the cluster uses a format that its program doesn't know.
+    var outdatedNode: (node: NodeID, uses: FormatLevel)? {
+        switch self {
+        case .refused(.outdated(let node, _, let uses)), .refusedByPeer(.outdated(let node, _, let uses)),
+            .rejected(.outdated(let node, _, let uses)):
+            (node, uses)
+        case .refused, .refusedByPeer, .rejected, .ended, .failed, .notFrames, .violation, .handshakeTimeout,
+            .tooManyHandshakes, .silent, .replaced, .noMember, .outdated, .closing:
             nil
         }
     }
@@ -72,6 +87,7 @@ enum CloseReason: Hashable, Sendable {
         case .silent: "silent"
         case .replaced: "replaced"
         case .noMember: "no-member"
+        case .outdated: "outdated"
         case .closing: "closing"
         }
     }
@@ -90,6 +106,7 @@ enum CloseReason: Hashable, Sendable {
         case .silent: "nothing heard for too long"
         case .replaced: "the peer has connected anew"
         case .noMember: "the peer is no member any more"
+        case .outdated: "the cluster uses a format that the peer's program doesn't know"
         case .closing: "this node closes its connections"
         }
     }
@@ -100,7 +117,7 @@ enum CloseReason: Hashable, Sendable {
         case .notFrames(let error): error.firstBytesText
         case .violation(_, let bytes): FrameError.hexadecimal(bytes)
         case .ended, .failed, .handshakeTimeout, .refused, .refusedByPeer, .rejected, .tooManyHandshakes, .silent,
-            .replaced, .noMember, .closing:
+            .replaced, .noMember, .outdated, .closing:
             nil
         }
     }

@@ -120,7 +120,14 @@ package struct Handshake: ~Copyable {
             return .wrongCluster(refuser: identity.cluster, refused: peer.cluster)
         }
         guard target == identity.node else { return .notMe(wanted: target, actual: identity.node) }
-        return directory.refusal(of: peer)
+        return directory.refusal(of: peer) ?? self.outdated(identity, peer)
+    }
+
+    /// Which of the two doesn't know what the other one's cluster uses.
+    private static func outdated(_ own: PeerIdentity, _ peer: PeerIdentity) -> Refusal? {
+        if peer.knows < own.uses { return .outdated(peer.node, knows: peer.knows, uses: own.uses) }
+        if own.knows < peer.uses { return .outdated(own.node, knows: own.knows, uses: peer.uses) }
+        return nil
     }
 
     /// The connecting side's rules.
@@ -136,7 +143,9 @@ package struct Handshake: ~Copyable {
                     return .reject(.wrongCluster(refuser: identity.cluster, refused: peer.cluster))
                 }
                 guard peer.node == target else { return .reject(.notMe(wanted: target, actual: peer.node)) }
-                if let refusal = directory.refusal(of: peer) { return .reject(refusal) }
+                if let refusal = directory.refusal(of: peer) ?? self.outdated(identity, peer) {
+                    return .reject(refusal)
+                }
                 let isFirstUse = directory.check(peer) == .firstUse
                 return .establish(peer, answer: nil, isFirstUse: isFirstUse)
             }

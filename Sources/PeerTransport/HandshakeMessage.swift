@@ -15,8 +15,8 @@ package enum HandshakeMessage: Hashable, Sendable {
     /// The first four bytes of every handshake message: "VDCT". A stranger's frame does not have them.
     package static let magic: UInt32 = 0x5443_4456
     /// The version of frames and handshake. It stands next in every hello, so that any two versions understand that they
-    /// differ.
-    package static let version: UInt16 = 1
+    /// differ. What nodes say to each other later may change without it, by formats: see `FormatLevel`.
+    package static let version: UInt16 = 2
 
     var kind: Frame.Kind {
         switch self {
@@ -40,6 +40,8 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
     case removed(NodeID, at: LogIndex)
     /// The address leads to another node than the one that was wanted.
     case notMe(wanted: NodeID, actual: NodeID)
+    /// The node's program doesn't know the format that the cluster uses.
+    case outdated(NodeID, knows: FormatLevel, uses: FormatLevel)
 
     package var description: String {
         switch self {
@@ -55,6 +57,8 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
             "removed: \(node) is no member of the cluster any more (as of entry \(index))"
         case .notMe(let wanted, let actual):
             "not me: \(wanted) was wanted, this is \(actual)"
+        case .outdated(let node, let knows, let uses):
+            "outdated: \(node) runs a program that knows formats up to \(knows), and the cluster uses format \(uses)"
         }
     }
 
@@ -67,6 +71,7 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
         case .wrongStorage: "wrong-storage"
         case .removed: "removed"
         case .notMe: "not-me"
+        case .outdated: "outdated"
         }
     }
 
@@ -106,6 +111,7 @@ extension HandshakeMessage {
         case wrongStorage = 4
         case notMe = 5
         case removed = 6
+        case outdated = 7
     }
 
     package var encoded: [UInt8] {
@@ -114,8 +120,8 @@ extension HandshakeMessage {
         writer.write(Self.version)
         switch self {
         case .hello(let identity, let target):
-            Self.encode(identity, into: &writer)
             MessageCodec.encode(target, into: &writer)
+            Self.encode(identity, into: &writer)
         case .welcome(let identity):
             Self.encode(identity, into: &writer)
         case .refusal(let refusal):
@@ -157,10 +163,15 @@ extension HandshakeMessage {
         let message: HandshakeMessage
         switch kind {
         case .hello where version == self.version:
+            let target = try MessageCodec.decodeNode(from: &reader)
             let identity = try self.decodeIdentity(from: &reader)
-            message = .hello(identity, target: try MessageCodec.decodeNode(from: &reader))
+            message = .hello(identity, target: target)
+            // A program of a later format may have more to say of itself.
+            if identity.knows > .newest { return message }
         case .welcome where version == self.version:
-            message = .welcome(try self.decodeIdentity(from: &reader))
+            let identity = try self.decodeIdentity(from: &reader)
+            message = .welcome(identity)
+            if identity.knows > .newest { return message }
         case .refusal where version == self.version:
             message = .refusal(try self.decodeRefusal(from: &reader))
         case .refusal:
@@ -178,6 +189,8 @@ extension HandshakeMessage {
         MessageCodec.encode(identity.node, into: &writer)
         writer.write(identity.storage.rawValue)
         writer.writeOptional(identity.listing) { $0.write($1.rawValue) }
+        writer.write(identity.knows.rawValue)
+        writer.write(identity.uses.rawValue)
     }
 
     private static func decodeIdentity(from reader: inout ByteReader) throws(ByteError) -> PeerIdentity {
@@ -190,7 +203,9 @@ extension HandshakeMessage {
         let listing = try reader.readOptional("listing") { reader throws(ByteError) in
             LogIndex(rawValue: try reader.read())
         }
-        return PeerIdentity(cluster: cluster, node: node, storage: storage, listing: listing)
+        return PeerIdentity(
+            cluster: cluster, node: node, storage: storage, listing: listing,
+            knows: FormatLevel(rawValue: try reader.read()), uses: FormatLevel(rawValue: try reader.read()))
     }
 
     private static func encode(_ refusal: Refusal, into writer: inout ByteWriter) {
@@ -219,6 +234,11 @@ extension HandshakeMessage {
             writer.write(RefusalTag.notMe.rawValue)
             MessageCodec.encode(wanted, into: &writer)
             MessageCodec.encode(actual, into: &writer)
+        case .outdated(let node, let knows, let uses):
+            writer.write(RefusalTag.outdated.rawValue)
+            MessageCodec.encode(node, into: &writer)
+            writer.write(knows.rawValue)
+            writer.write(uses.rawValue)
         }
     }
 
@@ -245,6 +265,10 @@ extension HandshakeMessage {
         case .notMe:
             let wanted = try MessageCodec.decodeNode(from: &reader)
             return .notMe(wanted: wanted, actual: try MessageCodec.decodeNode(from: &reader))
+        case .outdated:
+            let node = try MessageCodec.decodeNode(from: &reader)
+            let knows = FormatLevel(rawValue: try reader.read())
+            return .outdated(node, knows: knows, uses: FormatLevel(rawValue: try reader.read()))
         }
     }
 }

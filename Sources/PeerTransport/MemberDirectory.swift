@@ -6,7 +6,9 @@ package import Raft
 ///
 /// A member whose storage id is `.unknown` is trusted on first use: the first id that it gives counts from then on, and
 /// the node makes it durable. Another one means that the member has lost its disk. Only members of a cluster's first hour
-/// are unknown: the log names the folder of everyone who joins later.
+/// are unknown: the log names the folder of everyone who joins later. So whoever comes in the name of an unknown one must
+/// itself know of a log that names it; and if that log is longer than this node's, it may be the one who has taken the
+/// unknown one's place.
 package struct MemberDirectory: Hashable, Sendable {
     private var storageIDs: [NodeID: StorageID]
     /// Through which index of the log this is committed: who is missing here and has heard less was removed.
@@ -34,8 +36,8 @@ package struct MemberDirectory: Hashable, Sendable {
     package func check(_ peer: PeerIdentity) -> Verdict {
         let expected = self.storageIDs[peer.node]
         if expected == peer.storage { return .known }
-        if expected == .unknown { return .firstUse }
         if let listing = peer.listing, listing > self.committed { return .newer }
+        if expected == .unknown { return peer.listing == nil ? .unknownNode : .firstUse }
         if let expected { return .wrongStorage(expected: expected) }
         return peer.listing == nil || self.committed == .zero ? .unknownNode : .removed(at: self.committed)
     }

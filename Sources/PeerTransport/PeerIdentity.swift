@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 package import Raft
 
 /// Who a node is: its cluster, its name, and this life of its data folder.
@@ -11,8 +12,17 @@ package struct PeerIdentity: Hashable, Sendable {
     /// Through which index of its log the node is known to take part, as `RaftCore.listing`. So one whose log is older can
     /// tell a member that it doesn't know yet from one that was removed.
     package var listing: LogIndex?
+    /// The newest format that its program knows.
+    package let knows: FormatLevel
+    /// The one that its cluster uses, by what it has applied.
+    package var uses: FormatLevel
 
-    package init(cluster: ClusterID, node: NodeID, storage: StorageID, listing: LogIndex? = nil) {
+    package init(
+        cluster: ClusterID, node: NodeID, storage: StorageID, listing: LogIndex? = nil, knows: FormatLevel = .newest,
+        uses: FormatLevel = .first
+    ) {
+        self.knows = knows
+        self.uses = uses
         self.cluster = cluster
         self.node = node
         self.storage = storage

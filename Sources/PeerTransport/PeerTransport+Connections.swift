@@ -100,13 +100,7 @@ extension PeerTransport {
 
 extension PeerTransport: ConnectionOwner {
     func established(_ connection: Connection, peer: PeerIdentity, isFirstUse: Bool) {
-        if isFirstUse {
-            self.directory.learn(peer.storage, of: peer.node)
-            self.logger.info(
-                "Learned a peer's storage id",
-                metadata: [LogKey.peer: "\(peer.node)", LogKey.storage: "\(String(peer.storage.rawValue, radix: 16))"])
-            self.delegate?.learned(peer.storage, of: peer.node)
-        }
+        if isFirstUse { self.learn(peer) }
         self.logEstablished(connection, peer: peer.node)
         let link = self.links[peer.node]
         switch connection.direction {
@@ -138,6 +132,15 @@ extension PeerTransport: ConnectionOwner {
         }
     }
 
+    /// Holds the peer to the life of its folder that it has given first.
+    func learn(_ peer: PeerIdentity) {
+        self.directory.learn(peer.storage, of: peer.node)
+        self.logger.info(
+            "Learned a peer's storage id",
+            metadata: [LogKey.peer: "\(peer.node)", LogKey.storage: "\(String(peer.storage.rawValue, radix: 16))"])
+        self.delegate?.learned(peer.storage, of: peer.node)
+    }
+
     func readEnded() { self.delegate?.receiveBatchEnded() }
 
     func closed(_ connection: Connection, peer: PeerIdentity?, reason: CloseReason) {
@@ -147,6 +150,13 @@ extension PeerTransport: ConnectionOwner {
             let listing = self.identity.listing, index >= listing
         {
             self.delegate?.removed(at: index, saidBy: node)
+        }
+        if let (node, uses) = reason.outdatedNode, node == self.identity.node, uses > self.identity.knows {
+            if case .outgoing(let peer) = connection.direction {
+                self.delegate?.outdated(uses: uses, saidBy: peer)
+            } else {
+                self.delegate?.outdated(uses: uses, saidBy: nil)
+            }
         }
         switch connection.direction {
         case .incoming: self.incomingClosed(connection, peer: peer)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 package import Logging
 package import NIOCore
 package import Raft
@@ -87,9 +88,30 @@ package final class PeerTransport {
         // Whoever isn't believed any more may say hello again, and is told why.
         let connections = Array(self.incomingByPeer.values) + self.links.values.compactMap(\.connection)
         for connection in connections {
-            guard let peer = connection.peer, self.directory.refusal(of: peer) != nil else { continue }
+            guard let peer = connection.peer else { continue }
+            if self.directory.check(peer) == .firstUse { self.learn(peer) }
+            guard self.directory.refusal(of: peer) != nil else { continue }
             connection.closeGracefully(.noMember)
         }
+    }
+
+    // MARK: Formats
+
+    /// The cluster uses this format from now on: whoever doesn't know it isn't talked to any more.
+    package func setFormat(_ format: FormatLevel) {
+        self.loop.preconditionInEventLoop()
+        guard format > self.identity.uses else { return }
+        self.identity.uses = format
+        for connection in Array(self.incomingByPeer.values) + self.links.values.compactMap(\.connection) {
+            guard let peer = connection.peer, peer.knows < format else { continue }
+            connection.closeGracefully(.outdated)
+        }
+    }
+
+    /// The newest format that the peer's program knows, as it has said when this node connected to it; nil without a
+    /// connection.
+    package func knownFormat(of peer: NodeID) -> FormatLevel? {
+        self.links[peer]?.establishedConnection?.peer?.knows
     }
 
     @discardableResult

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 package import Raft
 
 /// Hears what the transport has to tell. Every call comes on the transport's event loop, from within its work: an
@@ -18,6 +19,8 @@ package protocol PeerTransportDelegate: AnyObject {
     func learned(_ storage: StorageID, of peer: NodeID)
     /// A peer whose log is longer than this node's says that this node isn't a member at that index any more.
     func removed(at index: LogIndex, saidBy peer: NodeID)
+    /// The cluster uses a format that this node's program doesn't know.
+    func outdated(uses format: FormatLevel, saidBy peer: NodeID?)
     /// All that one read of a socket brought has been given: the moment for a turn over it.
     func receiveBatchEnded()
 }
@@ -25,6 +28,7 @@ package protocol PeerTransportDelegate: AnyObject {
 extension PeerTransportDelegate {
     package func receiveBatchEnded() {}
     package func removed(at index: LogIndex, saidBy peer: NodeID) {}
+    package func outdated(uses format: FormatLevel, saidBy peer: NodeID?) {}
 }
 
 /// Names a request between the transport and who answers it.

@@ -19,7 +19,7 @@ extension RaftCore {
             if self.isPlanted(.standsWithoutState) { return self.installing == nil }
         #endif
         return !self.isDiskFull && !self.isDiskLate && self.installing == nil && !self.lacksState
-            && self.memberships.isVoter(self.configuration.member, from: self.commitIndex)
+            && self.memberships.isVoter(self.configuration.own, from: self.commitIndex)
     }
 
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.

@@ -21,7 +21,7 @@ struct Electorate: Hashable, Sendable {
 
     /// - Parameter own: this node. A member of its name with another life of its folder isn't this node: what it promised
     ///   binds nobody here, and this node has no vote.
-    init(_ membership: Membership, of own: Member) {
+    init(_ membership: Membership, of own: OwnLife) {
         let peers = membership.members.map(\.nodeID).filter { $0 != own.nodeID }
         self.peers = peers
         self.isVoter = membership.isVoter(own)
@@ -30,7 +30,7 @@ struct Electorate: Hashable, Sendable {
             var group = Group()
             group.majority = members.count / 2 + 1
             for member in members {
-                if member.isSame(as: own) {
+                if own.isNamed(by: member) {
                     group.includesSelf = true
                 } else if let position = peers.firstIndex(of: member.nodeID) {
                     group.positions.append(position)

@@ -16,7 +16,7 @@ package struct Member: Hashable, Sendable {
     }
 
     /// As far as both say: the same node, and the same life of its folder.
-    func isSame(as other: Member) -> Bool {
+    private func isSame(as other: Member) -> Bool {
         self.nodeID == other.nodeID
             && (self.storageID == other.storageID || self.storageID == .unknown || other.storageID == .unknown)
     }
@@ -76,8 +76,8 @@ package struct Membership: Hashable, Sendable {
     }
 
     /// The same of one life of a node's folder.
-    func isVoter(_ member: Member) -> Bool {
-        (self.voters + self.outgoing).contains { $0.isSame(as: member) }
+    func isVoter(_ own: OwnLife) -> Bool {
+        (self.voters + self.outgoing).contains { own.isNamed(by: $0) }
     }
 
     package func isLearner(_ nodeID: NodeID) -> Bool { self.learners.contains { $0.nodeID == nodeID } }

@@ -66,10 +66,10 @@ extension RaftCore {
             let (voters, learners) = (membership.voters, membership.learners)
             if configuration.plantedBugs.contains(.jointNeedsNewAlone) {
                 let leaving = membership.outgoing.filter { member in !voters.contains { $0.nodeID == member.nodeID } }
-                return Electorate(Membership(voters: voters, learners: learners + leaving), of: configuration.member)
+                return Electorate(Membership(voters: voters, learners: learners + leaving), of: configuration.own)
             }
         #endif
-        return Electorate(membership, of: configuration.member)
+        return Electorate(membership, of: configuration.own)
     }
 
     /// Other members count from now on. A leader keeps what it knows of those that stay.

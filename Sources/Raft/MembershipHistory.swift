@@ -26,15 +26,15 @@ struct MembershipHistory: Hashable, Sendable {
 
     /// Whether a node has a vote in what counts at an index, or in anything later. While those aren't committed, any of them
     /// may turn out to count.
-    func isVoter(_ member: Member, from index: LogIndex) -> Bool {
-        self.membership(at: index).isVoter(member)
-            || self.changes.contains { $0.index > index && $0.membership.isVoter(member) }
+    func isVoter(_ own: OwnLife, from index: LogIndex) -> Bool {
+        self.membership(at: index).isVoter(own)
+            || self.changes.contains { $0.index > index && $0.membership.isVoter(own) }
     }
 
     /// The index of the latest membership that names this very life of a node's folder: zero for the one at the base; nil
     /// if none does.
-    func latestIndex(naming member: Member) -> LogIndex? {
-        let isNaming = { (membership: Membership) in membership.member(member.nodeID)?.storageID == member.storageID }
+    func latestIndex(naming own: OwnLife) -> LogIndex? {
+        let isNaming = { (membership: Membership) in membership.member(own.nodeID).map(own.isNamed) ?? false }
         return self.changes.last { isNaming($0.membership) }?.index ?? (isNaming(self.base) ? .zero : nil)
     }
 

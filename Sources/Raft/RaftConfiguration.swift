@@ -5,6 +5,8 @@ package struct RaftConfiguration: Hashable, Sendable {
     package var nodeID: NodeID
     /// The life of the node's data folder: a member of the same name with another one is another node.
     package var storageID = StorageID.unknown
+    /// The group began with this folder: it didn't join later. See `OwnLife`.
+    package var isFounder = true
     /// The voters of a group whose log names none: as it was initialised.
     package var voters: [NodeID]
     /// Time between AppendEntries of an idle leader. Under half of the shortest election timeout, or followers stand for
@@ -38,6 +40,8 @@ package struct RaftConfiguration: Hashable, Sendable {
 
     /// This node as a membership names it.
     var member: Member { Member(nodeID: self.nodeID, storageID: self.storageID) }
+    /// The same, as it finds itself in one.
+    var own: OwnLife { OwnLife(nodeID: self.nodeID, storageID: self.storageID, isFounder: self.isFounder) }
 }
 
 #if PlantedBugs
@@ -117,6 +121,8 @@ package struct RaftConfiguration: Hashable, Sendable {
         case refusalCountsAsVote = "refusal-counts-as-vote"
         /// 1: a vote is given and not saved.
         case voteNotSaved = "vote-not-saved"
+        /// 39: who doesn't answer counts as one who knows the next format.
+        case absentKnowAll = "absent-know-all"
 
         /// Those that the simulator hasn't found yet, in some hundreds of seeds: what it is too gentle for.
         package static let missed: Set<PlantedBug> = [.belowBaseAcknowledgesAll, .changesAtOnce]

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
+
 /// One node's part in one Raft group, as a value: inputs go in, effects come out (Ongaro and Ousterhout, "In search of
 /// an understandable consensus algorithm", extended version; here "Raft paper").
 ///
@@ -114,7 +116,7 @@ package struct RaftCore: Sendable {
     /// Through which index this node's log is known to say that it takes part, with this very life of its folder: zero as
     /// the group was initialised, nil if the log doesn't say so. That a later entry says otherwise may be undone.
     package var listing: LogIndex? {
-        let own = self.configuration.member
+        let own = self.configuration.own
         guard own.storageID != .unknown, let index = self.memberships.latestIndex(naming: own) else { return nil }
         return max(index, self.base.index)
     }
@@ -126,6 +128,24 @@ package struct RaftCore: Sendable {
     /// No change of who takes part is under way: the latest is committed, and no joint phase has to be left.
     package var isMembershipSettled: Bool {
         !self.membership.isJoint && self.memberships.latestIndex <= self.commitIndex
+    }
+
+    /// The newest format that every member knows, learners included, and that a leader may let the cluster use. Nil while
+    /// somebody joins or leaves, and while somebody hasn't said what it knows.
+    /// - Parameter known: what each of the others knows, as this node's present connection to it says.
+    package func commonFormat(own: FormatLevel, known: (NodeID) -> FormatLevel?) -> FormatLevel? {
+        guard self.isMembershipSettled else { return nil }
+        var common = own
+        for member in self.membership.members where member.nodeID != self.nodeID {
+            guard let format = known(member.nodeID) else {
+                #if PlantedBugs
+                    if self.isPlanted(.absentKnowAll) { continue }
+                #endif
+                return nil
+            }
+            common = min(common, format)
+        }
+        return common
     }
 
     package var summary: RoleSummary {

@@ -111,9 +111,9 @@ extension RaftCore {
     /// Whether it is certain who took part at an index. For the time before the first entry that names members a node that
     /// joins has only its folder's word, which is of a later time; a base must not be made of that.
     private func knowsMembers(at index: LogIndex) -> Bool {
-        let own = self.configuration.member
+        let own = self.configuration.own
         return self.memberships.latest(through: index).index > .zero || self.log.base.index > .zero
-            || self.memberships.base.member(own.nodeID)?.isSame(as: own) == true
+            || self.memberships.base.member(own.nodeID).map(own.isNamed) == true
     }
 
     private func members(at index: LogIndex) -> Membership {

@@ -108,7 +108,7 @@ final class LogDatabase {
         let path = folder + "/" + DataFolder.Names.database
         // SQLite gives the WAL the permissions of this file.
         _ = try File(path, flags: O_RDWR | O_CREAT | O_EXCL)
-        let membership = MembershipRecord(membership: Membership(voters: members)).encoded()
+        let membership = MembershipRecord(founding: Membership(voters: members), identity: identity).encoded()
         let record = HardStateRecord(
             group: .zero, commitCounter: 1, hardState: HardState(currentTerm: base.term, votedFor: nil), base: base,
             baseChain: 0, lastIndex: base.index,

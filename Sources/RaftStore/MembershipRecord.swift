@@ -9,6 +9,20 @@ struct MembershipRecord: Hashable, Sendable {
     /// Of members whose storage id the membership doesn't know: the first that each of them gave.
     var learned: [NodeID: StorageID] = [:]
 
+    /// What a new folder is given. One that the group begins with notes its own life too: later records may not know it.
+    init(founding membership: Membership, identity: StoreIdentity) {
+        self.membership = membership
+        if membership.member(identity.nodeID) != nil { self.learned[identity.nodeID] = identity.storageID }
+    }
+
+    private init(_ membership: Membership, learned: [NodeID: StorageID]) {
+        self.membership = membership
+        self.learned = learned
+    }
+
+    /// Whether the group began with this very folder.
+    func isFounding(_ identity: StoreIdentity) -> Bool { self.learned[identity.nodeID] == identity.storageID }
+
     /// The members at the base, with everything that is known of their folders.
     var members: [Member] {
         self.membership.members.map { member in
@@ -49,7 +63,6 @@ struct MembershipRecord: Hashable, Sendable {
         }
         guard try reader.read(UInt32.self) == checksum else { return nil }
         try reader.finish()
-        return MembershipRecord(
-            membership: membership, learned: Dictionary(learned, uniquingKeysWith: { first, _ in first }))
+        return MembershipRecord(membership, learned: Dictionary(learned, uniquingKeysWith: { first, _ in first }))
     }
 }

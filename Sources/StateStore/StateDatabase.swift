@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 import SQLite
 package import Transactions
 
@@ -29,13 +30,16 @@ package final class StateDatabase {
     ///
     /// Moves what an earlier process left in the WAL into the database file and syncs it: after a sync that failed, the
     /// page cache shows bytes that the disk may not have, and this writes them anew.
-    /// - Parameter busyTimeoutMilliseconds: how long a write waits for readers before it fails as `busy`.
+    /// - Parameters:
+    ///   - busyTimeoutMilliseconds: how long a write waits for readers before it fails as `busy`.
+    ///   - known: the newest format of a cluster whose state is read.
     package static func open(
-        path: String, identity: StateIdentity, busyTimeoutMilliseconds: Int32 = 1_000
+        path: String, identity: StateIdentity, known: FormatLevel = .newest, busyTimeoutMilliseconds: Int32 = 1_000
     ) throws(StateStoreError) -> StateDatabase {
         try DataFolder.createPrivateFile(path)
         let database = try StateDatabase(
-            path: path, identity: identity, access: .readWrite, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+            path: path, identity: identity, known: known, access: .readWrite,
+            busyTimeoutMilliseconds: busyTimeoutMilliseconds)
         try DataFolder.syncFolder(of: path)
         return database
     }
@@ -74,9 +78,10 @@ package final class StateDatabase {
     }
 
     private init(
-        path: String, identity: StateIdentity, access: Database.Access, busyTimeoutMilliseconds: Int32 = 1_000
+        path: String, identity: StateIdentity, known: FormatLevel = .newest, access: Database.Access,
+        busyTimeoutMilliseconds: Int32 = 1_000
     ) throws(StateStoreError) {
-        let recovery = StateRecovery(path: path, identity: identity)
+        let recovery = StateRecovery(path: path, identity: identity, known: known)
         let database: Database
         do {
             database = try Self.connect(path: path, access: access, busyTimeoutMilliseconds: busyTimeoutMilliseconds)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Bytes
+package import Bytes
 import CChecksum
 package import Transactions
 
@@ -198,10 +198,13 @@ package struct StateRecovery: Sendable {
     /// The file that errors name.
     package let path: String
     package let identity: StateIdentity
+    /// The newest format of a cluster whose state is read.
+    package let known: FormatLevel
 
-    package init(path: String, identity: StateIdentity) {
+    package init(path: String, identity: StateIdentity, known: FormatLevel = .newest) {
         self.path = path
         self.identity = identity
+        self.known = known
     }
 
     /// Whether the row may be believed, and whether the file is this node's own.
@@ -238,7 +241,13 @@ package struct StateRecovery: Sendable {
 
     func notes(_ meta: MetaRow) throws(StateStoreError) -> ClusterNotes {
         do {
+            let format = try ClusterNotes.format(of: meta.notes)
+            guard format <= self.known else {
+                throw StateStoreError.newerFormat(path: self.path, used: format, known: self.known)
+            }
             return try ClusterNotes(decoding: meta.notes)
+        } catch let error as StateStoreError {
+            throw error
         } catch {
             throw self.rot("meta", "1", "the notes can't be decoded: \(error)")
         }

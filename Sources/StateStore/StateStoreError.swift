@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 import SQLite
 
 /// Why applied state could not be read or written.
@@ -10,6 +11,8 @@ package enum StateStoreError: Error, Hashable, Sendable, CustomStringConvertible
     case wrongIdentity(path: String, expected: StateIdentity, found: StateIdentity)
     /// The file was written by another version of the program.
     case unsupportedFormat(path: String, found: Int64, supported: Int64)
+    /// The file is of a cluster that uses a format which this program doesn't know. Nothing was changed.
+    case newerFormat(path: String, used: FormatLevel, known: FormatLevel)
     /// A stored row isn't what was written. The node must not go on from it.
     case rot(path: String, table: String, row: String, reason: String)
     /// The disk is full; nothing was written. The same write may succeed later.
@@ -44,6 +47,11 @@ package enum StateStoreError: Error, Hashable, Sendable, CustomStringConvertible
             "\(path) belongs to \(found), but this is \(expected)"
         case .unsupportedFormat(let path, let found, let supported):
             "\(path) has format \(found); this program reads format \(supported)"
+        case .newerFormat(let path, let used, let known):
+            """
+            \(path) is of a cluster that uses format \(used), and this program knows formats up to \(known): run the version \
+            that the other nodes run
+            """
         case .rot(let path, let table, let row, let reason):
             "\(path) is damaged: table \(table), row \(row): \(reason)"
         case .diskFull(let path):

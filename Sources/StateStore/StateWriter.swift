@@ -155,7 +155,7 @@ extension StateStoreError {
     var isPassing: Bool {
         switch self {
         case .diskFull, .busy: true
-        case .cannotOpen, .wrongIdentity, .unsupportedFormat, .rot, .outOfOrder, .sqlite: false
+        case .cannotOpen, .wrongIdentity, .unsupportedFormat, .newerFormat, .rot, .outOfOrder, .sqlite: false
         }
     }
 }

@@ -8,10 +8,13 @@ package struct ClusterNotes: Hashable, Sendable {
     package internal(set) var mark: RestoreMark?
     /// In the order in which it happened; the oldest leave when there are more than `Limits.auditRecords`.
     package internal(set) var audit: [AuditRecord]
+    /// What the cluster uses.
+    package internal(set) var format: FormatLevel
 
-    package init(mark: RestoreMark? = nil, audit: [AuditRecord] = []) {
+    package init(mark: RestoreMark? = nil, audit: [AuditRecord] = [], format: FormatLevel = .first) {
         self.mark = mark
         self.audit = audit
+        self.format = format
     }
 
     mutating func record(_ record: AuditRecord) {
@@ -60,12 +63,21 @@ package struct AuditRecord: Hashable, Sendable {
         case recovered = 2
         /// The mark of a restore was lifted.
         case markLifted = 3
+        /// All members knew the next format, and it is used from then on.
+        case formatRaised = 4
+        #if NextFormat
+            case remark = 5
+        #endif
 
         package var name: String {
             switch self {
             case .restored: "restored"
             case .recovered: "recovered"
             case .markLifted: "mark-lifted"
+            case .formatRaised: "format-raised"
+            #if NextFormat
+                case .remark: "remark"
+            #endif
             }
         }
     }
@@ -89,12 +101,18 @@ package struct AuditRecord: Hashable, Sendable {
 }
 
 extension ClusterNotes {
-    /// The version that is written; no other is read.
-    private static let encodingVersion: UInt8 = 1
+    /// A version byte. In the first format it stands alone; in every later one the format follows, so that any program can
+    /// tell that it doesn't know it.
+    private static let versions: (withoutFormat: UInt8, withFormat: UInt8) = (1, 2)
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: 64)
-        writer.write(Self.encodingVersion)
+        if self.format == .first {
+            writer.write(Self.versions.withoutFormat)
+        } else {
+            writer.write(Self.versions.withFormat)
+            writer.write(self.format.rawValue)
+        }
         writer.writeOptional(self.mark) { writer, mark in
             writer.write(mark.source)
             writer.write(mark.index)
@@ -109,10 +127,28 @@ extension ClusterNotes {
         return writer.bytes
     }
 
+    /// The format of the cluster whose notes these are, also if a newer program has written them.
+    package static func format(of bytes: [UInt8]) throws(ByteError) -> FormatLevel {
+        var reader = ByteReader(bytes)
+        return try Self.readFormat(from: &reader)
+    }
+
+    private static func readFormat(from reader: inout ByteReader) throws(ByteError) -> FormatLevel {
+        let start = reader.offset
+        let version: UInt8 = try reader.read()
+        guard version != Self.versions.withoutFormat else { return .first }
+        let format = FormatLevel(rawValue: try reader.read())
+        // Nothing else is known of what a newer program's version holds.
+        guard version >= Self.versions.withFormat, format > .first else {
+            throw .invalidValue(offset: start, field: "version")
+        }
+        return format
+    }
+
     /// - Throws: `ByteError` if these bytes are not exactly one cluster's notes.
     package init(decoding bytes: [UInt8]) throws(ByteError) {
         var reader = ByteReader(bytes)
-        try reader.readVersion(Self.encodingVersion)
+        self.format = try Self.readFormat(from: &reader)
         self.mark = try reader.readOptional("mark") { reader throws(ByteError) in
             RestoreMark(source: try reader.readBytes(limit: 16), index: try reader.read())
         }

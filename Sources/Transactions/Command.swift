@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
+
 /// A whole transaction in one request.
 package struct Submission: Hashable, Sendable {
     package let gid: Gid
@@ -113,6 +115,12 @@ package enum Command: Hashable, Sendable {
     case deadlineReached(Gid)
     /// Lifts the mark of a restore: see `RestoreMark`.
     case liftMark(MarkLift)
+    /// From here on the cluster uses this format. Only a leader that knows of every member that it can asks for it.
+    case raiseFormat(FormatLevel)
+    #if NextFormat
+        /// One more kind than the product knows: a note in the audit history.
+        case remark(String)
+    #endif
 
     /// The transaction that it is about; nil if it is about the cluster.
     package var gid: Gid? {
@@ -122,8 +130,19 @@ package enum Command: Hashable, Sendable {
         case .registerBranch(let gid, _), .commit(let gid), .abort(let gid, _), .deadlineReached(let gid): gid
         case .branchResult(let result): result.gid
         case .attemptsFailed(let failed): failed.gid
-        case .liftMark: nil
+        case .liftMark, .raiseFormat: nil
+        #if NextFormat
+            case .remark: nil
+        #endif
         }
+    }
+
+    /// The lowest format of a cluster in whose log it may stand.
+    package var format: FormatLevel {
+        #if NextFormat
+            if case .remark = self { return .next }
+        #endif
+        return .first
     }
 }
 
@@ -136,5 +155,13 @@ package struct CommandBatch: Hashable, Sendable {
     package init(logTime: LogTime, commands: [Command]) {
         self.logTime = logTime
         self.commands = commands
+    }
+
+    /// The lowest format of a cluster in whose log it may stand.
+    package var format: FormatLevel { self.commands.map(\.format).max() ?? .first }
+
+    /// The format that the cluster uses from here on, if the batch raises it.
+    package var raisedFormat: FormatLevel? {
+        self.commands.compactMap { if case .raiseFormat(let format) = $0 { format } else { nil } }.max()
     }
 }

@@ -17,13 +17,14 @@ extension CommandBatch {
         return writer.bytes
     }
 
+    /// - Parameter known: the newest format whose commands are read.
     /// - Throws: `ByteError` if these bytes are not exactly one batch.
-    package init(decoding bytes: [UInt8]) throws(ByteError) {
+    package init(decoding bytes: [UInt8], known: FormatLevel = .newest) throws(ByteError) {
         var reader = ByteReader(bytes)
         try reader.readVersion(Self.encodingVersion)
         self.logTime = try reader.readLogTime()
         self.commands = try reader.readList(limit: Limits.commandsInBatch) { reader throws(ByteError) in
-            try Command(from: &reader)
+            try Command(from: &reader, known: known)
         }
         try reader.finish()
     }
@@ -38,11 +39,12 @@ extension Command {
         return writer.bytes
     }
 
+    /// - Parameter known: the newest format whose commands are read.
     /// - Throws: `ByteError` if these bytes are not exactly one command.
-    package init(decoding bytes: [UInt8]) throws(ByteError) {
+    package init(decoding bytes: [UInt8], known: FormatLevel = .newest) throws(ByteError) {
         var reader = ByteReader(bytes)
         try reader.readVersion(CommandBatch.encodingVersion)
-        self = try Command(from: &reader)
+        self = try Command(from: &reader, known: known)
         try reader.finish()
     }
 
@@ -58,8 +60,11 @@ extension Command {
             // The protocol is known only to the machine; whichever it is, the branch must fit one.
             let isSaga = spec.url(for: .action) != nil || spec.url(for: .compensate) != nil
             try spec.validate(kind: isSaga ? .saga : .tcc, origin: .begun)
-        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark:
+        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark, .raiseFormat:
             break
+        #if NextFormat
+            case .remark: break
+        #endif
         }
     }
 
@@ -76,6 +81,18 @@ extension Command {
         case submitFresh = 9
         case beginFresh = 10
         case liftMark = 11
+        case raiseFormat = 12
+        #if NextFormat
+            case remark = 13
+        #endif
+
+        /// The format that it came with.
+        var format: FormatLevel {
+            #if NextFormat
+                if self == .remark { return .next }
+            #endif
+            return .first
+        }
     }
 
     func encode(into writer: inout ByteWriter) {
@@ -126,11 +143,21 @@ extension Command {
             writer.write(Tag.liftMark.rawValue)
             writer.write(bounded(lift.actor))
             writer.write(bounded(lift.reason))
+        case .raiseFormat(let format):
+            writer.write(Tag.raiseFormat.rawValue)
+            writer.write(format.rawValue)
+        #if NextFormat
+            case .remark(let text):
+                writer.write(Tag.remark.rawValue)
+                writer.write(bounded(text))
+        #endif
         }
     }
 
-    init(from reader: inout ByteReader) throws(ByteError) {
+    init(from reader: inout ByteReader, known: FormatLevel) throws(ByteError) {
+        let start = reader.offset
         let tag = try reader.readRaw("command", Tag.init(rawValue:))
+        guard tag.format <= known else { throw .invalidValue(offset: start, field: "command") }
         switch tag {
         case .submit, .submitFresh:
             self = .submit(
@@ -172,6 +199,10 @@ extension Command {
                 MarkLift(
                     actor: try reader.readString(limit: Limits.textLength),
                     reason: try reader.readString(limit: Limits.textLength)))
+        case .raiseFormat: self = .raiseFormat(FormatLevel(rawValue: try reader.read()))
+        #if NextFormat
+            case .remark: self = .remark(try reader.readString(limit: Limits.textLength))
+        #endif
         }
     }
 
@@ -182,12 +213,15 @@ extension Command {
             return submission.branches.reduce(160) { $0 + $1.estimatedLength }
         case .registerBranch(_, let spec):
             return 144 + spec.estimatedLength
-        case .begin, .commit, .deadlineReached:
+        case .begin, .commit, .deadlineReached, .raiseFormat:
             return 160
         case .abort, .branchResult, .attemptsFailed:
             return 256
         case .liftMark:
             return 2 * Limits.textLength + 16
+        #if NextFormat
+            case .remark(let text): return text.utf8.count + 16
+        #endif
         }
     }
 }

@@ -35,6 +35,11 @@ extension TransactionMachine {
             }
         case .liftMark(let lift):
             return self.liftMark(lift, at: moment, effects: &effects)
+        case .raiseFormat(let format):
+            return self.raiseFormat(to: format, at: moment)
+        #if NextFormat
+            case .remark(let text): return self.remark(text, at: moment)
+        #endif
         }
     }
 

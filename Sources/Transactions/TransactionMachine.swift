@@ -64,11 +64,13 @@ package struct TransactionMachine: Sendable {
     /// - Parameters:
     ///   - index: the entry's position in the log; greater than `appliedIndex`.
     ///   - archive: the transactions that were evicted, exact at `appliedIndex`.
-    /// - Returns: one result for each command, and what has changed.
+    /// - Returns: one result for each command, and what has changed; nothing for a batch of a format that the cluster doesn't
+    ///   use. A node of an older program can't decode such a one, and no two nodes may differ.
     package mutating func apply(
         _ batch: CommandBatch, at index: UInt64, archive: some ArchiveView
     ) -> (results: [CommandResult], effects: [TransactionEffect]) {
         self.advance(to: index)
+        guard batch.format <= self.notes.format else { return ([], []) }
         self.logTime = max(self.logTime, batch.logTime)
         var results: [CommandResult] = []
         results.reserveCapacity(batch.commands.count)

@@ -66,9 +66,12 @@ struct Verdictd: AsyncParsableCommand {
         }
         do {
             let node = try CoordinatorNode(
-                self.node, in: configuration, version: Version.current, logger: logger, fatal: Self.fatal(logger),
-                // The same way out as for whoever asks the process to stop.
-                onRemoved: { kill(getpid(), SIGTERM) })
+                self.node, in: configuration, version: Version.current, logger: logger,
+                endings: NodeEndings(
+                    fatal: Self.end(74, "The disk failed: this process ends", logger),
+                    outdated: Self.end(70, "This program is too old for its cluster", logger),
+                    // The same way out as for whoever asks the process to stop.
+                    onRemoved: { kill(getpid(), SIGTERM) }))
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
                     services: [
@@ -87,11 +90,12 @@ struct Verdictd: AsyncParsableCommand {
         }
     }
 
-    /// After an error of the disk nothing may be written, acknowledged or answered any more, so nothing is closed either.
-    private static func fatal(_ logger: Logger) -> @Sendable (String) -> Never {
+    /// After an error of the disk, and behind an entry that can't be understood, nothing may be written, acknowledged or
+    /// answered any more, so nothing is closed either.
+    private static func end(_ code: Int32, _ what: Logger.Message, _ logger: Logger) -> @Sendable (String) -> Never {
         { reason in
-            logger.critical("The disk failed: this process ends", metadata: ["reason": "\(reason)"])
-            _exit(74)
+            logger.critical(what, metadata: ["reason": "\(reason)"])
+            _exit(code)
         }
     }
 

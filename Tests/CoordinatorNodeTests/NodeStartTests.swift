@@ -33,8 +33,8 @@ import Testing
             _ = try await cluster.leader()
             let second = try CoordinatorNode(
                 "n1", in: cluster.configuration, version: "test",
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, fatal: { fatalError($0) },
-                onRemoved: {})
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                endings: NodeEndings(fatal: { fatalError($0) }, outdated: { fatalError($0) }, onRemoved: {}))
             let error = await #expect(throws: NodeError.self) { try await second.run() }
             #expect(error?.description.contains(cluster.configuration.nodes[0].data) == true)
             let answer = await cluster.ask("n1", "GET", "/readyz")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
+import Bytes
 import ClusterConfiguration
 import CoordinatorNode
 import Foundation
@@ -115,13 +116,16 @@ final class NodeTestCluster: Sendable {
 
     var names: [String] { self.configuration.nodes.map(\.id) }
 
-    func start(_ name: String) throws {
+    /// - Parameter known: the newest format that the node's program knows.
+    func start(_ name: String, known: FormatLevel = .newest) throws {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         let node = try CoordinatorNode(
-            name, in: self.configuration, version: "test", logger: logger,
-            fatal: { reason in fatalError("the disk failed: \(reason)") },
-            onRemoved: { self.removed.withLock { _ = $0.insert(name) } })
+            name, in: self.configuration, version: "test", known: known, logger: logger,
+            endings: NodeEndings(
+                fatal: { reason in fatalError("the disk failed: \(reason)") },
+                outdated: { reason in fatalError("\(name) is outdated: \(reason)") },
+                onRemoved: { self.removed.withLock { _ = $0.insert(name) } }))
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: node, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger))
@@ -148,7 +152,7 @@ final class NodeTestCluster: Sendable {
     /// Whether a node has heard that it was removed.
     func isRemoved(_ name: String) -> Bool { self.removed.withLock { $0.contains(name) } }
 
-    func startAll() throws { for name in self.names { try self.start(name) } }
+    func startAll(known: FormatLevel = .newest) throws { for name in self.names { try self.start(name, known: known) } }
 
     /// Stops a node as SIGTERM would, and gives the error that ended it, if one did.
     @discardableResult

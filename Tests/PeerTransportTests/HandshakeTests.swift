@@ -46,7 +46,8 @@ import Testing
     }
 
     @Test("A member that was not heard of before is believed, and its storage id is to be kept") func firstUse() {
-        let three = TestNode.identity("n3")
+        var three = TestNode.identity("n3")
+        three.listing = 0
         #expect(Self.answer(three) == .establish(three, answer: .welcome(Self.one), isFirstUse: true))
         var directory = Self.directory
         directory.learn(three.storage, of: "n3")
@@ -79,9 +80,13 @@ import Testing
         #expect(directory.check(identity("n2", Self.two.storage.rawValue, listing: nil)) == .known)
         // A cluster that has never changed its members has removed none.
         #expect(Self.directory.check(identity("n9", 9, listing: 0)) == .unknownNode)
-        // A member that is not known is believed at first use, whatever its log says.
+        // A member that is not known is believed at first use if a log names it, and this node's reaches as far: else it may
+        // be one that has taken a lost one's place.
         let unknown = MemberDirectory(["n3": .unknown], committed: 40)
-        #expect(unknown.check(identity("n3", 3, listing: nil)) == .firstUse)
+        #expect(unknown.check(identity("n3", 3, listing: 0)) == .firstUse)
+        #expect(unknown.check(identity("n3", 3, listing: 40)) == .firstUse)
+        #expect(unknown.check(identity("n3", 3, listing: 41)) == .newer)
+        #expect(unknown.check(identity("n3", 3, listing: nil)) == .unknownNode)
 
         var handshake = Handshake(accepting: Self.one)
         _ = handshake.connected()
@@ -90,6 +95,49 @@ import Testing
         #expect(
             handshake.received(Self.frame(.hello, hello.encoded), directory: directory)
                 == .establish(younger, answer: .welcome(Self.one), isFirstUse: false))
+    }
+
+    @Test("Nodes of two formats talk to each other until one's cluster uses what the other doesn't know (faults 39)")
+    func formats() {
+        func identity(_ node: NodeID, knows: UInt32, uses: UInt32) -> PeerIdentity {
+            PeerIdentity(
+                cluster: TestNode.cluster, node: node, storage: TestNode.storage(of: node),
+                knows: FormatLevel(rawValue: knows), uses: FormatLevel(rawValue: uses))
+        }
+        func met(_ one: PeerIdentity, _ two: PeerIdentity) -> (answer: Handshake.Action, conclusion: Handshake.Action) {
+            var accepting = Handshake(accepting: one)
+            _ = accepting.connected()
+            let hello = HandshakeMessage.hello(two, target: one.node).encoded
+            let answer = accepting.received(Self.frame(.hello, hello), directory: Self.directory)
+            var connecting = Handshake(connecting: two, to: one.node)
+            _ = connecting.connected()
+            let welcome = HandshakeMessage.welcome(one).encoded
+            return (answer, connecting.received(Self.frame(.welcome, welcome), directory: Self.directory))
+        }
+        let (first, second) = (identity("n1", knows: 1, uses: 1), identity("n2", knows: 2, uses: 1))
+        #expect(met(first, second).answer == .establish(second, answer: .welcome(first), isFirstUse: false))
+        #expect(met(first, second).conclusion == .establish(first, answer: nil, isFirstUse: false))
+        // Whichever side is too old, both are told that it is.
+        let raised = identity("n2", knows: 2, uses: 2)
+        let old = Refusal.outdated("n1", knows: .first, uses: FormatLevel(rawValue: 2))
+        #expect(met(first, raised).answer == .refuse(old))
+        #expect(met(first, raised).conclusion == .reject(old))
+        let (newer, older) = (identity("n1", knows: 2, uses: 2), identity("n2", knows: 1, uses: 1))
+        let other = Refusal.outdated("n2", knows: .first, uses: FormatLevel(rawValue: 2))
+        #expect(met(newer, older).answer == .refuse(other))
+        #expect(met(newer, older).conclusion == .reject(other))
+    }
+
+    @Test("What a program of a later format adds to its hello is read over; of this one's nothing may be left")
+    func longerHello() throws {
+        let known = HandshakeMessage.hello(Self.two, target: "n1")
+        #expect(throws: HandshakeError.self) { try HandshakeMessage(Self.frame(.hello, known.encoded + [7])) }
+        let later = PeerIdentity(
+            cluster: TestNode.cluster, node: "n2", storage: Self.two.storage, knows: FormatLevel(rawValue: 9))
+        for message in [HandshakeMessage.hello(later, target: "n1"), .welcome(later)] {
+            let kind: Frame.Kind = if case .hello = message { .hello } else { .welcome }
+            #expect(try HandshakeMessage(Self.frame(kind, message.encoded + [7, 8])) == message)
+        }
     }
 
     @Test func wrongHellosAreRefused() {
@@ -198,6 +246,10 @@ import Testing
             ),
             (.removed("n4", at: 57), "removed: n4 is no member of the cluster any more (as of entry 57)"),
             (.notMe(wanted: "n1", actual: "n3"), "not me: n1 was wanted, this is n3"),
+            (
+                .outdated("n2", knows: .first, uses: FormatLevel(rawValue: 3)),
+                "outdated: n2 runs a program that knows formats up to 1, and the cluster uses format 3"
+            ),
         ])
     func refusals(refusal: Refusal, text: String) throws {
         let message = HandshakeMessage.refusal(refusal)

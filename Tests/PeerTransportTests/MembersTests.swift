@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import NIOCore
 import PeerTransport
 import Raft
@@ -82,6 +83,45 @@ import Testing
         #expect(try await leader.failure(of: [1], to: "n3") == .notSent(.unknownPeer))
         for node in [leader, leaving] { try await node.close() }
         #expect(try await leader.run { $0.openConnections } == 0)
+    }
+
+    @Test("A member that was heard as one of a longer log is learned when this node's log reaches as far")
+    func learnedLater() async throws {
+        let nobody = PeerAddress(host: "127.0.0.1", port: 1)
+        let one = try await TestNode("n1", peers: ["n2": nobody], directory: MemberDirectory(["n2": .unknown]))
+        let address = try await one.listen()
+        let storage = TestNode.storage(of: "n2")
+        let two = try await TestNode(
+            "n2", identity: PeerIdentity(cluster: TestNode.cluster, node: "n2", storage: storage, listing: 5),
+            peers: ["n1": address])
+        _ = try await two.listen()
+        try await two.run { $0.connect() }
+        try await two.events.wait(for: .connected("n1"))
+        #expect(one.events.items.isEmpty)
+        try await one.run {
+            $0.setMembers(["n2": nobody], directory: MemberDirectory(["n2": .unknown], committed: 5), listing: 5)
+        }
+        try await one.events.wait(for: .learned(storage, of: "n2"))
+        for node in [one, two] { try await node.close() }
+    }
+
+    @Test("When the cluster's format rises, who doesn't know it is told, and let go of") func outdated() async throws {
+        let nobody = PeerAddress(host: "127.0.0.1", port: 1)
+        let next = FormatLevel(rawValue: FormatLevel.newest.rawValue + 1)
+        let identity = PeerIdentity(
+            cluster: TestNode.cluster, node: "n1", storage: TestNode.storage(of: "n1"), knows: next)
+        let one = try await TestNode("n1", identity: identity, peers: ["n2": nobody])
+        let address = try await one.listen()
+        let old = try await TestNode("n2", peers: ["n1": address], limits: .impatient)
+        _ = try await old.listen()
+        try await old.run { $0.connect() }
+        try await old.events.wait(for: .connected("n1"))
+        #expect(try await old.run { $0.knownFormat(of: "n1") } == next)
+        #expect(try await old.run { $0.knownFormat(of: "n9") } == nil)
+        try await one.run { $0.setFormat(next) }
+        try await old.events.wait(for: .outdated(next))
+        try await one.log.waitForWarning(of: "outdated: n2")
+        for node in [one, old] { try await node.close() }
     }
 
     @Test("A connection of another life of a member's folder ends when the member's life is known") func replaced()

@@ -99,19 +99,26 @@ import Testing
         try await stranger.send(.hello, Array(hello.prefix(4)) + littleEndian(UInt16(9)) + hello.dropFirst(6))
         try await stranger.wait(for: .refusal)
         try await stranger.events.wait(for: .closed)
-        let refusal = HandshakeMessage.refusal(.version(refuser: 1, refused: 9)).encoded
+        let refusal = HandshakeMessage.refusal(
+            .version(refuser: HandshakeMessage.version, refused: 9)
+        ).encoded
         #expect(stranger.bodies(of: .refusal) == [refusal])
-        try await refuser.log.waitForWarning(of: "wrong protocol version: 9 meets 1")
+        try await refuser.log.waitForWarning(of: "wrong protocol version: 9 meets \(HandshakeMessage.version)")
         try await refuser.close()
     }
 
     @Test("The storage id of a new member is learned on both sides and held to") func firstUse() async throws {
         let nobody = PeerAddress(host: "127.0.0.1", port: 1)
+        let founder = { (node: NodeID) in
+            PeerIdentity(cluster: TestNode.cluster, node: node, storage: TestNode.storage(of: node), listing: 0)
+        }
         let first = try await TestNode(
-            "n1", peers: ["n2": nobody], directory: MemberDirectory(["n2": .unknown]), limits: .impatient)
+            "n1", identity: founder("n1"), peers: ["n2": nobody], directory: MemberDirectory(["n2": .unknown]),
+            limits: .impatient)
         let address = try await first.listen()
         let second = try await TestNode(
-            "n2", peers: ["n1": address], directory: MemberDirectory(["n1": .unknown]), limits: .impatient)
+            "n2", identity: founder("n2"), peers: ["n1": address], directory: MemberDirectory(["n1": .unknown]),
+            limits: .impatient)
         _ = try await second.listen()
         try await second.run { $0.connect() }
         try await second.events.wait(for: .connected("n1"))

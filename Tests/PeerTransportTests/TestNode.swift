@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Logging
 import NIOCore
 import NIOPosix
@@ -14,6 +15,7 @@ enum NodeEvent: Hashable, Sendable {
     case request([UInt8], from: NodeID)
     case learned(StorageID, of: NodeID)
     case removed(at: LogIndex, saidBy: NodeID)
+    case outdated(FormatLevel)
 }
 
 /// One transport on an event loop of its own, and all that it tells.
@@ -53,6 +55,7 @@ struct TestNode: Sendable {
 
         func learned(_ storage: StorageID, of peer: NodeID) { self.events.append(.learned(storage, of: peer)) }
         func removed(at index: LogIndex, saidBy peer: NodeID) { self.events.append(.removed(at: index, saidBy: peer)) }
+        func outdated(uses format: FormatLevel, saidBy peer: NodeID?) { self.events.append(.outdated(format)) }
         func receiveBatchEnded() { self.transport.flush() }
     }
 

@@ -29,6 +29,27 @@ import Testing
         #expect(try fixture.recovered() == StoreFixture.empty)
     }
 
+    @Test("A folder remembers whether the group began with it, also when what it knows of the members changes")
+    func founder() throws {
+        let unknown = Membership(voters: StoreFixture.members.map { Member(nodeID: $0.nodeID, storageID: .unknown) })
+        let base = Batch(
+            sequence: 1, hardState: HardState(currentTerm: Term(rawValue: 1), votedFor: nil),
+            base: LogBase(
+                position: LogPosition(index: LogIndex(rawValue: 9), term: Term(rawValue: 1)), membership: unknown,
+                keepsEntries: false), truncateFrom: nil, entries: [])
+        let founding = try StoreFixture()
+        #expect(try founding.open().isFounder)
+        try founding.write([base])
+        #expect(try founding.open().isFounder)
+        let joining = try StoreFixture(isInitialised: false)
+        try DataFolder.initialise(
+            path: joining.path, clusterID: StoreFixture.cluster, nodeID: .n1, storageID: StorageID(rawValue: 7),
+            members: unknown.voters.filter { $0.nodeID != .n1 }, isJoining: true)
+        #expect(try !joining.open().isFounder)
+        try joining.write([base])
+        #expect(try !joining.open().isFounder)
+    }
+
     @Test("A folder with something else in it becomes no node's")
     func notEmpty() throws {
         let fixture = try StoreFixture(isInitialised: false)

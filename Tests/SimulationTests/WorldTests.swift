@@ -85,6 +85,19 @@ import Testing
         }
     #endif
 
+    #if NextFormat
+        @Test("In a world of two versions nodes are upgraded, and then the format is raised and used")
+        func mixedVersions() {
+            var options = SimulationOptions(seed: 81)
+            options.keepsWholeTrace = true
+            let outcome = World(options).run()
+            #expect(outcome.violation == nil && outcome.faults[.mixedVersions] > 0)
+            let uses = outcome.trace.filter { $0.contains(" writes ") && $0.contains("remarks") }
+            let raises = outcome.trace.filter { $0.contains(" writes ") && $0.contains("raises the format to 2") }
+            #expect(!uses.isEmpty && !raises.isEmpty)
+        }
+    #endif
+
     @Test("A fault that is left out doesn't take effect") func without() {
         var options = SimulationOptions(seed: 0)
         for kind in FaultKind.allCases {

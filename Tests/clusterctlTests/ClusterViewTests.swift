@@ -14,12 +14,12 @@ struct ClusterViewTests {
     }
 
     private static func status(
-        _ node: String, _ role: String, term: UInt64, last: UInt64
+        _ node: String, _ role: String, term: UInt64, last: UInt64, known: Int = 1
     ) throws -> Result<NodeStatus, CoordinatorClientError> {
         let text = """
             {"cluster_id": "00", "node": "\(node)", "pid": 7, "role": "\(role)", "term": \(term), "commit_index": 5,
              "applied_index": 4, "last_index": \(last), "durable_index": \(last), "live_transactions": 2,
-             "since": "2026-01-31T00:00:00.000Z", "started_at": "2026-01-31T00:00:00.000Z", "version": "1"}
+             "format": 1, "known_format": \(known), "since": "2026-01-31T00:00:00.000Z", "started_at": "2026-01-31T00:00:00.000Z", "version": "1"}
             """
         return .success(try JSONDecoder().decode(NodeStatus.self, from: Data(text.utf8)))
     }
@@ -37,6 +37,22 @@ struct ClusterViewTests {
         #expect(view.term == 4)
         #expect(view.rows.map(\.role) == ["deposed", "leader", "follower"])
         #expect(view.rows.map(\.lag) == [3, 0, 2])
+    }
+
+    @Test("A node that knows a newer format than the cluster uses is said, with those that it waits for")
+    func formats() throws {
+        func view(_ known: [String: Int]) throws -> ClusterView {
+            ClusterView(
+                nodes: try Self.nodes(),
+                answers: try known.reduce(into: [:]) { answers, node in
+                    answers[node.key] = try Self.status(node.key, "follower", term: 1, last: 1, known: node.value)
+                })
+        }
+        #expect(try view(["n1": 1, "n2": 1, "n3": 1]).formatNote == nil)
+        #expect(try view([:]).formatNote == nil)
+        let waiting = try view(["n1": 2, "n2": 1]).formatNote
+        #expect(waiting?.contains("uses format 1, though n1 would know a newer one: n2, n3 must be upgraded") == true)
+        #expect(try view(["n1": 2, "n2": 2, "n3": 2]).formatNote?.contains("about to raise it") == true)
     }
 
     @Test("Without a leader there is no lag, and a node without an answer is down")

@@ -12,7 +12,7 @@ public struct ClusterAudit: Codable, Hashable, Sendable {
 
     /// Something that was done.
     public struct Record: Codable, Hashable, Sendable {
-        /// `restored`, `recovered` or `mark-lifted`.
+        /// `restored`, `recovered`, `mark-lifted` or `format-raised`.
         public let event: String
         /// When, by the cluster's log.
         public let time: Timestamp

@@ -112,6 +112,11 @@ public struct NodeStatus: Hashable, Sendable, Codable {
     public var firstIndex: UInt64?
     /// Transactions that are not finished.
     public var liveTransactions: Int
+    /// The format of log, state and messages that the cluster uses, as far as the node has applied it. `nil` if the node
+    /// doesn't say.
+    public var format: Int?
+    /// The newest format that the node's program knows. `nil` if the node doesn't say.
+    public var knownFormat: Int?
     /// Since when it has this role.
     public var since: Timestamp?
     /// When its process started.
@@ -122,7 +127,7 @@ public struct NodeStatus: Hashable, Sendable, Codable {
     /// The fields' names on the wire.
     public enum CodingKeys: String, CodingKey {
         /// See the properties of the same names.
-        case node, pid, role, term, leader, since, version
+        case node, pid, role, term, leader, format, since, version
         /// `clusterID`.
         case clusterID = "cluster_id"
         /// `commitIndex`.
@@ -135,6 +140,8 @@ public struct NodeStatus: Hashable, Sendable, Codable {
         case durableIndex = "durable_index"
         /// `firstIndex`.
         case firstIndex = "first_index"
+        /// `knownFormat`.
+        case knownFormat = "known_format"
         /// `liveTransactions`.
         case liveTransactions = "live_transactions"
         /// `startedAt`.

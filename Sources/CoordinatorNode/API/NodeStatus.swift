@@ -28,6 +28,10 @@ package struct NodeStatus: Sendable {
     package var firstIndex: UInt64 = 1
     /// Transactions that are not finished, or finished and not yet archived.
     package var liveTransactions: Int
+    /// The format that the cluster uses, as far as the node has applied it.
+    package var format: UInt32 = 1
+    /// The newest that the node's program knows.
+    package var knownFormat: UInt32 = 1
     /// Since when the node has had its role.
     package var since: UInt64
     package var startedAt: UInt64

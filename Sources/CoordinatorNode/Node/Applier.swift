@@ -16,6 +16,10 @@ struct Applier {
     private let logger: Logger
     /// Ends the process: what the disk has is no longer known.
     private let fatal: @Sendable (StateStoreError) -> Never
+    /// The newest format that this program knows.
+    private let known: FormatLevel
+    /// Ends the process: an entry lets the cluster use a format that this program doesn't know.
+    private let outdated: @Sendable (FormatLevel) -> Never
     /// A checkpoint whose entries this node's log hasn't synced yet, or that is being written.
     private var held: StateCheckpoint?
     private(set) var isCheckpointUnderWay = false
@@ -32,8 +36,11 @@ struct Applier {
 
     init(
         machine: TransactionMachine, applied: LogPosition, archive: ArchiveReader, writer: StateWriter, logger: Logger,
-        fatal: @escaping @Sendable (StateStoreError) -> Never
+        known: FormatLevel, fatal: @escaping @Sendable (StateStoreError) -> Never,
+        outdated: @escaping @Sendable (FormatLevel) -> Never
     ) {
+        self.known = known
+        self.outdated = outdated
         self.machine = machine
         self.applied = applied
         self.written = applied.index
@@ -48,7 +55,7 @@ struct Applier {
         self.machine.transaction(gid) ?? self.archive.archived(gid)
     }
 
-    /// Applies one committed entry.
+    /// Applies one committed entry, unless it and what follows are of a format that this program doesn't know.
     mutating func apply(_ entry: Entry) -> (results: [CommandResult], commands: [Command], effects: [TransactionEffect])
     {
         self.applied = LogPosition(index: entry.index, term: entry.term)
@@ -59,8 +66,14 @@ struct Applier {
             return ([], [], [])
         case .command:
             do {
-                let batch = try CommandBatch(decoding: entry.payload)
+                let batch = try CommandBatch(decoding: entry.payload, known: self.known)
+                if let format = batch.raisedFormat, format > self.known { self.outdated(format) }
                 let (results, effects) = self.machine.apply(batch, at: entry.index.rawValue, archive: self.archive)
+                if results.isEmpty, !batch.commands.isEmpty {
+                    self.logger.error(
+                        "An entry is of a format that the cluster doesn't use yet, and was skipped",
+                        metadata: [LogKey.index: "\(entry.index)", LogKey.format: "\(batch.format)"])
+                }
                 for case .finished in effects { self.finishedSinceCheckpoint += 1 }
                 return (results, batch.commands, effects)
             } catch {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 package import ClusterConfiguration
 package import Logging
 import NIOCore
@@ -20,16 +21,15 @@ package struct CoordinatorNode: Service {
     private let node: ClusterConfiguration.Node
     private let logger: Logger
     private let version: String
-    private let fatal: @Sendable (String) -> Never
-    private let onRemoved: @Sendable () -> Void
+    private let known: FormatLevel
+    private let endings: NodeEndings
 
     /// - Parameters:
     ///   - name: which node of the configuration this is.
-    ///   - fatal: ends the process after an error of the disk; it must write the reason where the operator looks.
-    ///   - onRemoved: the node isn't a member of its cluster any more: it should be shut down.
+    ///   - known: the newest format that it knows.
     package init(
-        _ name: String, in configuration: ClusterConfiguration, version: String, logger: Logger,
-        fatal: @escaping @Sendable (String) -> Never, onRemoved: @escaping @Sendable () -> Void
+        _ name: String, in configuration: ClusterConfiguration, version: String, known: FormatLevel = .newest,
+        logger: Logger, endings: NodeEndings
     ) throws(NodeError) {
         guard let node = configuration.node(name) else {
             throw .unknownNode(name, known: configuration.nodes.map(\.id))
@@ -40,8 +40,8 @@ package struct CoordinatorNode: Service {
         var logger = logger
         logger[metadataKey: LogKey.node] = "\(name)"
         self.logger = logger
-        self.fatal = fatal
-        self.onRemoved = onRemoved
+        self.known = known
+        self.endings = endings
     }
 
     /// Runs until the process is asked to stop: then takes nothing more, lets what is under way end, puts applied state on
@@ -53,7 +53,7 @@ package struct CoordinatorNode: Service {
         let edge = MultiThreadedEventLoopGroup(numberOfThreads: max(1, min(4, System.coreCount / 2)))
         let running = try await RunningNode.start(
             node: self.node, configuration: self.configuration, loop: group.next(), edge: edge,
-            version: self.version, logger: self.logger, fatal: self.fatal, onRemoved: self.onRemoved)
+            version: self.version, known: self.known, logger: self.logger, endings: self.endings)
         do {
             try await withGracefulShutdownHandler {
                 try await running.serve()

@@ -65,10 +65,10 @@ enum ForwardedRequest: Sendable {
         return writer.bytes
     }
 
-    init(decoding bytes: [UInt8]) throws(ByteError) {
+    init(decoding bytes: [UInt8], known: FormatLevel = .newest) throws(ByteError) {
         var reader = ByteReader(bytes)
         switch Tag(rawValue: try reader.read()) {
-        case .command: self = .command(try Command(decoding: try reader.readRaw(reader.remaining)))
+        case .command: self = .command(try Command(decoding: try reader.readRaw(reader.remaining), known: known))
         case .readIndex: self = .readIndex
         case .status: self = .status
         case .snapshotPiece:

@@ -20,4 +20,5 @@ enum LogKey {
     static let rows = "rows"
     static let nodes = "nodes"
     static let version = "version"
+    static let format = "format"
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Locks
 import NIOCore
 import NIOPosix
@@ -129,6 +130,8 @@ final class StatusBoard: Sendable {
         status.durableIndex = vitals.durableIndex
         status.firstIndex = vitals.firstIndex
         status.liveTransactions = vitals.liveTransactions
+        status.format = vitals.format.rawValue
+        status.knownFormat = vitals.knownFormat.rawValue
         status.since = vitals.since
         return status
     }

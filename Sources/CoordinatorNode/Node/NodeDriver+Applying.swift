@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Logging
 import NIOCore
+import PeerTransport
 import Raft
 import Transactions
 
@@ -13,6 +15,7 @@ extension NodeDriver {
         for effect in effects { self.perform(effect) }
         self.notePoint(at: entry.index)
         if entry.kind == .membership { self.membersChanged() }
+        self.transport.setFormat(self.applier.machine.format)
     }
 
     private func perform(_ effect: TransactionEffect) {

@@ -40,6 +40,14 @@ extension NodeDriver {
         guard self.pending.count < self.settings.maximumWaitingRequests else {
             return request.fail(.overloaded(retryAfter: self.settings.retryAfter))
         }
+        if case .command(let command, _) = purpose, !self.applier.machine.admits(command) {
+            return request.fail(
+                .refused(
+                    reason: """
+                        that needs format \(command.format), and the cluster uses format \(self.applier.machine.format) \
+                        until every member knows a newer one
+                        """))
+        }
         let number = self.nextNumber()
         let deadline = NIODeadline.now() + self.settings.leaderWait
         self.pending[number] = PendingRequest(purpose: purpose, deadline: deadline)
@@ -160,7 +168,10 @@ extension NodeDriver {
             self.applier.machine.liveCount >= self.settings.maximumLiveTransactions
                 || self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
         case .registerBranch: self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
-        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark: false
+        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark, .raiseFormat: false
+        #if NextFormat
+            case .remark: false
+        #endif
         }
     }
 

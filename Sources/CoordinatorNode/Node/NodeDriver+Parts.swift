@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import ClusterConfiguration
 import Logging
 import NIOCore
@@ -26,6 +27,8 @@ extension NodeDriver {
         let fatal: @Sendable (String) -> Never
         /// The same for the applied state, with a note of rot for the next start.
         let stateFailed: @Sendable (StateStoreError) -> Never
+        /// Ends the process: the cluster uses a format that this program doesn't know.
+        let outdated: @Sendable (FormatLevel) -> Never
         let onRemoved: @Sendable (LogIndex) -> Void
     }
 
@@ -35,6 +38,7 @@ extension NodeDriver {
         let recovered = parts.recovered
         var raft = RaftConfiguration(nodeID: recovered.identity.node, voters: [])
         raft.storageID = recovered.identity.storage
+        raft.isFounder = recovered.isFounder
         raft.heartbeatInterval = configuration.timing.heartbeat.wholeNanoseconds
         let shortest = configuration.timing.electionTimeoutMinimum.wholeNanoseconds
         raft.electionTimeout = shortest...max(shortest, configuration.timing.electionTimeoutMaximum.wholeNanoseconds)
@@ -48,7 +52,8 @@ extension NodeDriver {
         let fatal = parts.fatal
         let applier = Applier(
             machine: recovered.machine, applied: recovered.applied, archive: parts.archive, writer: parts.stateWriter,
-            logger: parts.logger, fatal: parts.stateFailed)
+            logger: parts.logger, known: recovered.identity.knows, fatal: parts.stateFailed,
+            outdated: parts.outdated)
         // It learns of its peers with the first turn, when the core says who takes part.
         let transport = PeerTransport(
             loop: loop, identity: recovered.identity, members: [:], directory: MemberDirectory([:]),
@@ -57,7 +62,8 @@ extension NodeDriver {
             loop: loop, identity: recovered.identity, learnedStorage: recovered.learnedStorage,
             addresses: recovered.addresses,
             core: core, applier: applier, log: parts.logWriter, transport: transport,
-            snapshots: SnapshotKeeper(statePath: recovered.statePath, identity: recovered.stateIdentity),
+            snapshots: SnapshotKeeper(
+                statePath: recovered.statePath, identity: recovered.stateIdentity, known: recovered.identity.knows),
             stateIdentity: recovered.stateIdentity,
             reopenReaders: {
                 do throws(StateStoreError) {
@@ -65,7 +71,7 @@ extension NodeDriver {
                 } catch {
                     parts.stateFailed(error)
                 }
-            }, stateFailed: parts.stateFailed, mailbox: parts.mailbox,
+            }, stateFailed: parts.stateFailed, outdated: parts.outdated, mailbox: parts.mailbox,
             board: parts.board, settings: DriverSettings(configuration), clock: clock, logger: parts.logger)
         transport.delegate = self
         let logWriter = parts.logWriter

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Logging
 import NIOCore
 import PeerTransport
@@ -34,6 +35,8 @@ extension NodeDriver: PeerTransportDelegate {
         self.onLearned?(storage, peer)
     }
 
+    func outdated(uses format: FormatLevel, saidBy peer: NodeID?) { self.outdated(format) }
+
     /// The peer's storage id is on this node's disk.
     func proven(_ peer: NodeID) {
         self.loop.preconditionInEventLoop()
@@ -44,7 +47,7 @@ extension NodeDriver: PeerTransportDelegate {
         let reply = PeerReply(token: token)
         let request: ForwardedRequest
         do {
-            request = try ForwardedRequest(decoding: bytes)
+            request = try ForwardedRequest(decoding: bytes, known: self.identity.knows)
         } catch {
             // Without an answer the peer gives up at its deadline; it speaks a version that this node doesn't know.
             self.logger.warning(
@@ -79,6 +82,8 @@ extension NodeDriver: PeerTransportDelegate {
         case .snapshotPiece(let description, let offset): self.readPiece(of: description, at: offset, for: reply)
         case .command(let command):
             guard !self.isStopping, self.core.summary.role == .leader else { return self.reply(.notLeader, to: reply) }
+            // Its node has applied a raise of the format that this leader hasn't yet.
+            guard self.applier.machine.admits(command) else { return self.reply(.notLeader, to: reply) }
             guard !self.isOverloaded(by: command), self.queue.count < self.settings.maximumWaitingRequests else {
                 return self.reply(.overloaded, to: reply)
             }

@@ -178,6 +178,7 @@ extension NodeDriver {
     private func installed(_ offer: SnapshotOffer, _ state: RecoveredState) {
         self.reopenReaders()
         self.applier.goOn(from: state)
+        self.transport.setFormat(self.applier.machine.format)
         self.goOnBackingUp()
         self.statePoints = StatePoints()
         self.installing = nil

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Logging
 import NIOCore
 import PeerTransport
@@ -30,6 +31,8 @@ final class NodeDriver {
     let reopenReaders: () -> Void
     /// Ends the process, after a note of rot for the next start.
     let stateFailed: (StateStoreError) -> Never
+    /// Ends the process: the cluster uses a format that this program doesn't know.
+    let outdated: (FormatLevel) -> Never
 
     var core: RaftCore
     var applier: Applier
@@ -95,6 +98,12 @@ final class NodeDriver {
     var inLog: [UInt64: (term: Term, proposers: [Proposer])] = [:]
     var lastProposalTime = LogTime.zero
     private var logClock = LogClock()
+    /// When this leader may ask again for a format that every member knows.
+    var nextRaise = NIODeadline.uptimeNanoseconds(0)
+    #if NextFormat
+        /// The last term in which it has made its remark.
+        var remarked = Term.zero
+    #endif
     /// Reads that other nodes asked for.
     var peerReads: [UInt64: PeerReply] = [:]
 
@@ -103,6 +112,7 @@ final class NodeDriver {
         core: RaftCore, applier: Applier, log: any DurableLog,
         transport: PeerTransport, snapshots: SnapshotKeeper, stateIdentity: StateIdentity,
         reopenReaders: @escaping () -> Void, stateFailed: @escaping (StateStoreError) -> Never,
+        outdated: @escaping (FormatLevel) -> Never,
         mailbox: LoopMailbox<ClientRequest>, board: StatusBoard,
         settings: DriverSettings, clock: NodeClock, logger: Logger
     ) {
@@ -118,12 +128,14 @@ final class NodeDriver {
         self.stateIdentity = stateIdentity
         self.reopenReaders = reopenReaders
         self.stateFailed = stateFailed
+        self.outdated = outdated
         self.mailbox = mailbox
         self.board = board
         self.settings = settings
         self.clock = clock
         self.logger = logger
         self.vitals.since = clock.wall().rawValue
+        self.vitals.knownFormat = identity.knows
     }
 
     /// Begins. The transport must listen and have this driver as its delegate.
@@ -167,6 +179,7 @@ final class NodeDriver {
         let began = self.clock.monotonic()
         self.takeOver()
         for request in self.mailbox.takeAll() { self.take(request) }
+        self.raiseFormatIfDue()
         self.proposeQueue()
         let inputs = self.inputs
         self.inputs.removeAll(keepingCapacity: true)
@@ -314,6 +327,7 @@ final class NodeDriver {
         self.vitals.durableIndex = self.core.durableIndex.rawValue
         self.vitals.firstIndex = self.core.base.index.next().rawValue
         self.vitals.liveTransactions = self.applier.machine.liveCount
+        self.vitals.format = self.applier.machine.format
         self.board.vitals = self.vitals
     }
 

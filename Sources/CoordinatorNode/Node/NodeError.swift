@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 package import RaftStore
 package import StateStore
 
@@ -17,6 +18,8 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     case stateNotInLog(path: String, appliedIndex: UInt64, appliedTerm: UInt64, lastIndex: UInt64)
     /// The applied state is older than the log's beginning, or was lost: a snapshot must take its place.
     case stateTooOld(path: String, appliedIndex: UInt64, first: UInt64)
+    /// The cluster uses a format that this program doesn't know.
+    case outdated(uses: FormatLevel, knows: FormatLevel)
     /// The process's id can't be written down.
     case pidFile(path: String, reason: String)
 
@@ -38,6 +41,11 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
             """
         case .stateTooOld(let path, let appliedIndex, let first):
             "\(path) stands at entry \(appliedIndex), and this node's log begins behind entry \(first)"
+        case .outdated(let used, let known):
+            """
+            the cluster uses format \(used), and this program knows formats up to \(known): run the version that the other \
+            nodes run
+            """
         case .pidFile(let path, let reason): "can't write \(path): \(reason)"
         }
     }
@@ -46,7 +54,7 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
     package var isUsage: Bool {
         switch self {
         case .unknownNode, .removed: true
-        case .log, .state, .stateNotInLog, .stateTooOld, .pidFile: false
+        case .log, .state, .stateNotInLog, .stateTooOld, .outdated, .pidFile: false
         }
     }
 
@@ -55,7 +63,7 @@ package enum NodeError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .log(let error): error.isDamage
         case .stateNotInLog, .stateTooOld: true
-        case .state, .unknownNode, .removed, .pidFile: false
+        case .state, .unknownNode, .removed, .outdated, .pidFile: false
         }
     }
 }

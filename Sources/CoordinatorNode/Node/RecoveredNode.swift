@@ -12,9 +12,11 @@ import Transactions
 /// What a node finds in its data folder at its start: the log and the state that was applied from it, verified and held
 /// against each other.
 struct RecoveredNode: Sendable {
-    let identity: PeerIdentity
+    private(set) var identity: PeerIdentity
     /// Lives of other members' folders that this node has heard of first.
     let learnedStorage: [NodeID: StorageID]
+    /// The cluster began with this folder.
+    let isFounder: Bool
     let addresses: AddressBook
     private(set) var log: RecoveredLog
     let statePath: String
@@ -41,15 +43,17 @@ struct RecoveredNode: Sendable {
     }
 
     /// Takes what the log held when it was opened.
+    /// - Parameter known: the newest format that this program knows.
     init(
-        log: SQLiteLog, of node: ClusterConfiguration.Node, in configuration: ClusterConfiguration
+        log: SQLiteLog, of node: ClusterConfiguration.Node, in configuration: ClusterConfiguration, known: FormatLevel
     ) throws(NodeError) {
         self.log = log.takeRecovered()
         self.learnedStorage = Dictionary(
             log.members.map { ($0.nodeID, $0.storageID) }, uniquingKeysWith: { first, _ in first })
+        self.isFounder = log.isFounder
         self.addresses = AddressBook(configuration)
         self.identity = PeerIdentity(
-            cluster: log.identity.clusterID, node: log.identity.nodeID, storage: log.identity.storageID)
+            cluster: log.identity.clusterID, node: log.identity.nodeID, storage: log.identity.storageID, knows: known)
         self.statePath = node.data + "/state.db"
         self.stateIdentity = StateIdentity(
             clusterID: self.identity.cluster.bytes, nodeID: self.identity.node.rawValue,
@@ -92,7 +96,8 @@ struct RecoveredNode: Sendable {
             if let found = try RotNote.read(statePath: self.statePath) {
                 throw .rot(path: self.statePath, table: "?", row: "?", reason: "found earlier: \(found)")
             }
-            database = try StateDatabase.open(path: self.statePath, identity: self.stateIdentity)
+            database = try StateDatabase.open(
+                path: self.statePath, identity: self.stateIdentity, known: self.identity.knows)
             if try database.fileLength() <= Self.verifiedAtStart { try database.verify() }
         } catch {
             throw .state(error)
@@ -123,6 +128,7 @@ struct RecoveredNode: Sendable {
                 lastIndex: self.log.lastIndex.rawValue)
         }
         self.machine = TransactionMachine(state)
+        self.identity.uses = self.machine.format
     }
 
     /// Whether the state is a snapshot's that the log doesn't know of yet, as its marker says.

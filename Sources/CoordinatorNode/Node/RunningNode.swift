@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import ClusterConfiguration
 import Logging
 import NIOCore
@@ -33,11 +34,10 @@ struct RunningNode: Sendable {
     /// Puts the parts together, listens for the peers, and lets the driver begin.
     static func start(
         node: ClusterConfiguration.Node, configuration: ClusterConfiguration, loop: any EventLoop,
-        edge: any EventLoopGroup, version: String, logger: Logger,
-        fatal: @escaping @Sendable (String) -> Never, onRemoved: @escaping @Sendable () -> Void
+        edge: any EventLoopGroup, version: String, known: FormatLevel, logger: Logger, endings: NodeEndings
     ) async throws -> RunningNode {
         let log = try RecoveredNode.openLog(of: node, in: configuration)
-        var found = try RecoveredNode(log: log, of: node, in: configuration)
+        var found = try RecoveredNode(log: log, of: node, in: configuration, known: known)
         let state = try found.recoverState(logger: logger)
         try found.finishInstall(in: log, logger: logger)
         let recovered = found
@@ -45,7 +45,7 @@ struct RunningNode: Sendable {
         let stateFailed: @Sendable (StateStoreError) -> Never = { error in
             // Without the note the next start would only find the rot again. Whoever can't write it is stopped anyway.
             if case .rot = error { try? RotNote.write(error, statePath: statePath) }
-            fatal("\(error)")
+            endings.fatal("\(error)")
         }
         let archive: ArchiveReader
         let lists: ArchiveReader
@@ -70,7 +70,7 @@ struct RunningNode: Sendable {
             log, settings: LogWriter.Settings(walBound: node.walCheckpoint),
             onPersisted: { sequence in loop.execute { driverSlot.value?.persisted(through: sequence) } },
             onFull: { isFull in loop.execute { driverSlot.value?.diskFull(isFull) } },
-            onFatal: { fatal("\($0)") })
+            onFatal: { endings.fatal("\($0)") })
         let stateWriter = StateWriter(state)
         let targets = configuration.targets(on: .current())
         let branch = HTTPBranch(
@@ -89,7 +89,8 @@ struct RunningNode: Sendable {
             recovered: recovered, archive: archive, lists: lists, stateWriter: stateWriter, logWriter: logWriter,
             branch: branch,
             mailbox: mailbox, board: board, configuration: configuration, logger: logger,
-            fatal: fatal, stateFailed: stateFailed,
+            fatal: endings.fatal, stateFailed: stateFailed,
+            outdated: { used in endings.outdated("\(NodeError.outdated(uses: used, knows: known))") },
             onRemoved: { index in
                 // A file is written: not on the loop.
                 NIOThreadPool.singleton.submit { _ in
@@ -98,7 +99,7 @@ struct RunningNode: Sendable {
                     } catch {
                         logger.error("The removal can't be noted", metadata: [LogKey.reason: "\(error)"])
                     }
-                    onRemoved()
+                    endings.onRemoved()
                 }
             })
         let (driver, listening) = try await loop.submit {

@@ -17,6 +17,10 @@ struct Vitals: Sendable {
     /// The first entry that the log still holds. Only the node itself knows.
     var firstIndex: UInt64 = 1
     var liveTransactions = 0
+    /// What the cluster uses, as far as the node has applied it.
+    var format = FormatLevel.first
+    /// The newest that the node's program knows.
+    var knownFormat = FormatLevel.first
     /// The log's disk has no room. Only the node itself knows.
     var isDiskFull = false
     /// Since when the node has had its role, in milliseconds since 1970.
@@ -33,6 +37,8 @@ struct Vitals: Sendable {
         }
         writer.write(UInt64(self.liveTransactions))
         writer.write(self.since)
+        writer.write(self.format.rawValue)
+        writer.write(self.knownFormat.rawValue)
         writer.writeList(self.matchIndexes.sorted { $0.key < $1.key }) { writer, match in
             writer.write(match.key.rawValue)
             writer.write(match.value)
@@ -58,6 +64,8 @@ struct Vitals: Sendable {
         self.durableIndex = try reader.read()
         self.liveTransactions = Int(clamping: try reader.read(UInt64.self))
         self.since = try reader.read()
+        self.format = FormatLevel(rawValue: try reader.read())
+        self.knownFormat = FormatLevel(rawValue: try reader.read())
         let matches = try reader.readList(limit: 64) { reader throws(ByteError) in
             (NodeID(rawValue: try reader.readString(limit: NodeID.maximumLength)), try reader.read(UInt64.self))
         }

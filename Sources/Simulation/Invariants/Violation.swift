@@ -14,6 +14,7 @@ package enum Invariant: String, CaseIterable, Hashable, Sendable {
     case everythingEnds = "I13 after healing everything ends"
     case freshReads = "I15 a linearizable read is never stale"
     case baseMembers = "I16 a base names the members that the committed entries name"
+    case knownFormats = "I17 no member meets an entry of a format that it doesn't know"
     /// What harmed a stored row must be found before the node takes part.
     case rotIsSeen = "rot is seen at the next start"
     /// What the core promises to its driver: one batch a turn and that first, numbered without a gap, indexes that fit.

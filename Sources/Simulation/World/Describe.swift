@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 package import Raft
 import Transactions
 
@@ -24,7 +25,7 @@ package enum Describe {
             if let write = RegisterWrite(payload: entry.payload) {
                 return "\(place) c\(write.client)#\(write.sequence)"
             }
-            if let batch = StateMachine.batch(of: entry) {
+            if let batch = StateMachine.batch(of: entry, known: World.newestKnown) {
                 return "\(place) " + batch.commands.map(self.command).joined(separator: "+")
             }
             if entry.payload.isEmpty { return place }
@@ -48,6 +49,10 @@ package enum Describe {
         case .attemptsFailed(let failed): "\(failed.gid)/\(failed.branchID) \(failed.operation.name) fails"
         case .deadlineReached(let gid): "deadline \(gid)"
         case .liftMark: "lifts the mark"
+        case .raiseFormat(let format): "raises the format to \(format)"
+        #if NextFormat
+            case .remark: "remarks"
+        #endif
         }
     }
 
@@ -194,6 +199,8 @@ extension TraceEvent {
         case .membersRefused(let problem): "refuses other members: \(problem)"
         case .diskLost: "comes back with an empty disk"
         case .stateLost: "has lost its applied state"
+        case .upgraded: "gets a program of the next format"
+        case .metNewer(let format): "doesn't know format \(format), and ends"
         case .clockJumps(let milliseconds): "its wall clock jumps by \(milliseconds) ms"
         case .probed(let index): "proposes the probe at \(index.rawValue)"
         }

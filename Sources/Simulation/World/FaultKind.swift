@@ -28,6 +28,7 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
     case participantDuplicate
     case participantUnreachable
     case contradictoryAnswer
+    case mixedVersions
 
     package var label: String {
         switch self {
@@ -57,6 +58,7 @@ package enum FaultKind: Int, CaseIterable, Hashable, Sendable {
         case .participantDuplicate: "F24 duplicate call"
         case .participantUnreachable: "F25 participant unreachable"
         case .contradictoryAnswer: "F26 contradictory answer"
+        case .mixedVersions: "F27 mixed versions"
         }
     }
 }

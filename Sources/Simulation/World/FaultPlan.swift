@@ -37,7 +37,10 @@ struct FaultPlan: Sendable {
     private init() {}
 
     init(random: inout SeededRandom) {
-        for kind in FaultKind.allCases where random.chance(perMillion: 400_000) { self.enabled.insert(kind) }
+        // Whether versions mix is drawn later, by `mixingVersions`.
+        for kind in FaultKind.allCases where kind != .mixedVersions && random.chance(perMillion: 400_000) {
+            self.enabled.insert(kind)
+        }
         // Small rates are as interesting as large ones, so the magnitude is drawn before the value.
         func rate(_ random: inout SeededRandom, upTo limit: UInt64) -> UInt64 {
             random.within(limit / 100...limit) >> random.below(UInt64(6))
@@ -64,6 +67,13 @@ struct FaultPlan: Sendable {
         self.aimsAtDisk = random.coin()
     }
 
+    /// The same plan in a world whose nodes run programs of two versions.
+    func mixingVersions() -> FaultPlan {
+        var plan = self
+        plan.enabled.insert(.mixedVersions)
+        return plan
+    }
+
     /// The same plan without some of its faults. What is drawn later stays as it was, but for what follows from them.
     func without(_ kinds: Set<FaultKind>) -> FaultPlan {
         var plan = self
@@ -82,7 +92,7 @@ struct FaultPlan: Sendable {
             case .contradictoryAnswer: plan.contradictionRate = 0
             case .clog, .symmetricPartition, .oneWayPartition, .partialPartition, .connectionReset, .crash, .powerLoss,
                 .pause, .clockJump, .clockDrift, .diskFull, .bitFlip, .slowDisk, .diskLost, .membershipChange,
-                .participantUnreachable:
+                .participantUnreachable, .mixedVersions:
                 break
             }
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Raft
 import Transactions
 
@@ -32,6 +33,11 @@ final class SimulatedNode {
     var isTurnDue = false
     /// When the next wake-up is due; nil if none is.
     var wakeAt: UInt64?
+
+    /// The newest format that its program knows.
+    var known: FormatLevel
+    /// What the peers that it is connected to have said that they know.
+    var heardFormats: [NodeID: FormatLevel] = [:]
 
     var disk = ModelledDisk()
     /// This life of its disk.
@@ -82,7 +88,11 @@ final class SimulatedNode {
     /// Reads that are linearizable once the index is applied.
     var readyReads: [(index: LogIndex, request: Request)] = []
 
-    init(configuration: RaftConfiguration, number: Int, clients: Int, clockOffset: Int64, clockDrift: Int64) {
+    init(
+        configuration: RaftConfiguration, number: Int, clients: Int, clockOffset: Int64, clockDrift: Int64,
+        known: FormatLevel
+    ) {
+        self.known = known
         self.id = configuration.nodeID
         self.number = number
         self.configuration = configuration
@@ -106,6 +116,11 @@ final class SimulatedNode {
     /// The first life of a node's disk.
     static func firstStorage(_ number: Int) -> StorageID { StorageID(rawValue: UInt64(number) + 1) }
 
+    /// Whether it runs on a disk that the cluster began with.
+    func isFounder(of founders: Int) -> Bool {
+        self.number < founders && self.storage == Self.firstStorage(self.number)
+    }
+
     /// An empty disk, on which a node begins that joins a group with these members.
     func loseDisk(clients: Int, membership: Membership, storage: StorageID) {
         self.disk = ModelledDisk(membership: membership)
@@ -120,6 +135,7 @@ final class SimulatedNode {
     func die(survivors: Int, losesUnsyncedState: Bool) {
         if losesUnsyncedState { self.stored = self.syncedState }
         self.logClock = LogClock()
+        self.heardFormats = [:]
         self.snapshot = nil
         self.fetching = nil
         self.received = nil

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Raft
 import Transactions
 
@@ -22,13 +23,14 @@ struct StateMachine {
 
     var appliedIndex: LogIndex { self.register.appliedIndex }
 
+    /// - Parameter known: the newest format that the node's program knows.
     /// - Returns: what the commands of the entry came to.
     mutating func apply(
-        _ entry: Entry, archive: StoredState
+        _ entry: Entry, archive: StoredState, known: FormatLevel
     ) -> (results: [CommandResult], effects: [TransactionEffect]) {
         self.register.apply(entry)
         self.hash.mix(self.register.hash.value)
-        guard let batch = Self.batch(of: entry) else {
+        guard let batch = Self.batch(of: entry, known: known) else {
             self.transactions.advance(to: entry.index.rawValue)
             return ([], [])
         }
@@ -39,10 +41,10 @@ struct StateMachine {
         return applied
     }
 
-    static func batch(of entry: Entry) -> CommandBatch? {
+    static func batch(of entry: Entry, known: FormatLevel) -> CommandBatch? {
         guard entry.kind == .command else { return nil }
         do {
-            return try CommandBatch(decoding: entry.payload)
+            return try CommandBatch(decoding: entry.payload, known: known)
         } catch {
             return nil
         }
@@ -79,6 +81,7 @@ struct StoredState: ArchiveView {
     private var hash = StableHash()
     private var logTime = LogTime.zero
     private var sum: UInt64 = 0
+    private(set) var notes = ClusterNotes()
     /// The last entry whose effect it holds.
     private(set) var applied = LogPosition.zero
     private var live: [Gid: GlobalTransaction] = [:]
@@ -106,6 +109,7 @@ struct StoredState: ArchiveView {
         self.hash = state.hash
         self.logTime = state.transactions.logTime
         self.sum = changes.sum
+        if let notes = changes.notes { self.notes = notes }
     }
 
     /// What a start makes of it.
@@ -114,7 +118,7 @@ struct StoredState: ArchiveView {
             register: self.register,
             transactions: TransactionMachine(
                 restoring: self.live.values.sorted { $0.isAccepted(before: $1) }, logTime: self.logTime,
-                appliedIndex: self.appliedIndex.rawValue, sum: self.sum),
+                appliedIndex: self.appliedIndex.rawValue, sum: self.sum, notes: self.notes),
             hash: self.hash)
     }
 }

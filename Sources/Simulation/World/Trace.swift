@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Raft
 import Transactions
 
@@ -98,6 +99,8 @@ extension TraceEvent {
         case .membersRefused: hash.mix(36)
         case .diskLost: hash.mix(37)
         case .stateLost: hash.mix(38)
+        case .upgraded: hash.mix(40)
+        case .metNewer(let format): Self.mix(41, [UInt64(format.rawValue)], &hash)
         case .clockJumps(let milliseconds): Self.mix(39, [UInt64(bitPattern: milliseconds)], &hash)
         case .diskFull(let isFull): Self.mix(26, [isFull ? 1 : 0], &hash)
         }

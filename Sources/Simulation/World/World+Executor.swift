@@ -216,7 +216,7 @@ extension World {
     }
 
     /// Proposes on the executor's own behalf. If it is lost, the call or the deadline comes up again.
-    private func propose(_ command: Command, on node: SimulatedNode) throws(Violation) {
+    func propose(_ command: Command, on node: SimulatedNode) throws(Violation) {
         node.nextRequest += 1
         let batch = CommandBatch(logTime: self.clock(of: node), commands: [command])
         try self.give(.propose(ProposalID(rawValue: node.nextRequest), payloads: [batch.encoded()]), to: node)

@@ -26,7 +26,8 @@ extension World {
         case .bitFlip: self.harmDisk()
         case .participantUnreachable: self.hideParticipants()
         case .loss, .duplicate, .reorder, .delay, .clockDrift, .inputOutputError, .diskLost, .membershipChange,
-            .participantTimeout, .participantError, .lateAnswer, .participantDuplicate, .contradictoryAnswer:
+            .participantTimeout, .participantError, .lateAnswer, .participantDuplicate, .contradictoryAnswer,
+            .mixedVersions:
             break  // Drawn for each message, sync or call, not by the clock.
         }
     }

@@ -114,6 +114,7 @@ extension World {
         self.judge.loses(spare.number)
         spare.condition = .down
         spare.life += 1
+        self.chooseVersion(of: spare, joining: leader)
         try self.start(spare)
         try self.change(.addLearners([Member(nodeID: spare.id, storageID: storage)]), leader)
     }

@@ -63,9 +63,11 @@ extension World {
         switch news {
         case .connected:
             self.record(.connected(peer), node)
+            node.heardFormats[self.ids[peer]] = self.nodes[peer].known
             try self.give(.peerConnected(self.ids[peer]), to: node)
         case .lost(let isRefused):
             self.record(.disconnected(peer, isRefused: isRefused), node)
+            node.heardFormats[self.ids[peer]] = nil
             try self.give(.peerDisconnected(self.ids[peer], isRefused: isRefused), to: node)
         }
     }

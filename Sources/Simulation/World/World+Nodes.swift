@@ -43,6 +43,7 @@ extension World {
         try self.judge.restarts(node.number, recovered: recovered, appliedIndex: applied)
         var configuration = node.configuration
         configuration.storageID = node.storage
+        configuration.isFounder = node.isFounder(of: self.voterCount)
         node.core = RaftCore(
             configuration: configuration, recovered: recovered, appliedIndex: lacksState ? nil : applied,
             seed: self.nodeRandom.next(), now: Instant(nanoseconds: self.now))
@@ -78,6 +79,7 @@ extension World {
                 wroteBatch = true
             }
             try self.carryOut(effect, of: node)
+            if node.core == nil { return }
         }
         guard let core = node.core else { return }
         try self.judge.ends(
@@ -123,11 +125,19 @@ extension World {
     }
 
     private func apply(_ entries: [Entry], on node: SimulatedNode) throws(Violation) {
+        guard self.mixesVersions, let position = entries.firstIndex(where: { !self.isKnown($0, to: node) }) else {
+            return try self.applyKnown(entries, on: node)
+        }
+        try self.applyKnown(Array(entries[..<position]), on: node)
+        try self.meetsUnknown(entries[position], node)
+    }
+
+    private func applyKnown(_ entries: [Entry], on node: SimulatedNode) throws(Violation) {
         guard let first = entries.first, let last = entries.last, let core = node.core else { return }
         self.record(.applied(first: first.index, last: last.index), node)
         try self.judge.applies(entries, node: node.number, term: core.currentTerm)
         for entry in entries {
-            let applied = node.state.apply(entry, archive: node.stored)
+            let applied = node.state.apply(entry, archive: node.stored, known: node.known)
             try self.judge.reaches(entry.index, stateHash: node.state.hash.value, node: node.number)
             self.carryOut(applied.effects, of: node)
             guard let write = node.writes.removeValue(forKey: entry.index) else { continue }

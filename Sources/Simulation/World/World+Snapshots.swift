@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Raft
+import Transactions
 
 /// What is due on the way of a snapshot. Each belongs to one life of a node.
 enum SnapshotEvent {
@@ -90,6 +91,9 @@ extension World {
     private func filed(_ offer: SnapshotOffer, on node: SimulatedNode) throws(Violation) {
         guard let received = node.received, received.offer == offer else { return }
         node.received = nil
+        guard received.state.notes.format <= node.known else {
+            return try self.meets(received.state.notes.format, node)
+        }
         node.marker = offer
         node.stored = received.state
         node.syncedState = received.state

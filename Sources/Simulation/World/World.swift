@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Raft
 
 /// A cluster of production cores in a world of our own making: one thread, a virtual clock, and one seed from which all
@@ -55,6 +56,9 @@ package final class World {
     let movesMembers: Bool
     var memberRandom: SeededRandom
     var lastStorage: UInt64
+    /// Programs of two versions run, and are upgraded one by one.
+    let mixesVersions: Bool
+    var versionRandom: SeededRandom
 
     package init(_ options: SimulationOptions) {
         self.options = options
@@ -93,6 +97,12 @@ package final class World {
         let isDrifting = self.plan.enabled.contains(.clockDrift)
         let drifts = self.ids.map { _ in Int64(random.below(UInt64(20_001))) - 10_000 }.map { isDrifting ? $0 : 0 }
         if isDrifting { self.counts[.clockDrift] += UInt64(drifts.count { $0 != 0 }) }
+        // Drawn from chance of its own, so that a world is the same but for this.
+        var versions = SeededRandom(seed: ~options.seed)
+        self.mixesVersions = Self.canMixVersions && versions.below(6) == 0 && !options.without.contains(.mixedVersions)
+        if self.mixesVersions { self.plan = self.plan.mixingVersions() }
+        let known = self.mixesVersions ? self.ids.map { _ in Self.version(&versions) } : self.ids.map { _ in .newest }
+        self.versionRandom = versions
         self.nodes = self.ids.indices.map { [ids] number in
             var configuration = RaftConfiguration(nodeID: ids[number], voters: Array(ids.prefix(size)))
             timing(&configuration)
@@ -103,7 +113,7 @@ package final class World {
             #endif
             return SimulatedNode(
                 configuration: configuration, number: number, clients: clientCount + 1, clockOffset: offsets[number],
-                clockDrift: drifts[number])
+                clockDrift: drifts[number], known: known[number])
         }
         self.faultRandom = random.forked()
         self.diskRandom = random.forked()
@@ -161,6 +171,7 @@ package final class World {
             if node.number < self.voterCount { try self.start(node) } else { node.condition = .out }
         }
         if self.movesMembers { self.scheduleMove() }
+        if self.mixesVersions { self.scheduleVersions() }
         for client in self.clients { self.queue.add(.clientActs(client.number), at: self.pauseOfClient()) }
         for kind in FaultPlan.timed where self.plan.enabled.contains(kind) { self.scheduleFault(kind) }
         let end = max(self.options.seconds, SimulationOptions.shortestRun) * 1_000_000_000
@@ -194,6 +205,7 @@ package final class World {
         case .diskHasRoom(let number): try self.makeRoom(on: self.nodes[number])
         case .snapshot(let event): try self.handle(event)
         case .membersMove: try self.moveMembers()
+        case .formatsMove: try self.moveVersions()
         case .clockIsRight(let number): self.nodes[number].clockJump = 0
         case .partitionEnds(let links): self.endPartition(links)
         case .clientActs(let number): self.clientActs(number)

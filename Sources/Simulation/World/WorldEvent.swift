@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 package import Raft
 package import Transactions
 
@@ -17,6 +18,7 @@ enum WorldEvent {
     case diskHasRoom(Int)
     case snapshot(SnapshotEvent)
     case membersMove
+    case formatsMove
     case clockIsRight(Int)
     case partitionEnds([(from: Int, to: Int)])
     case clientActs(Int)
@@ -70,5 +72,7 @@ package enum TraceEvent: Sendable {
     case membersRefused(MembershipProblem)
     case diskLost
     case stateLost
+    case upgraded
+    case metNewer(FormatLevel)
     case clockJumps(milliseconds: Int64)
 }

@@ -14,11 +14,12 @@ extension StateDatabase {
         _ snapshot: String, marker: [UInt8], over old: consuming StateDatabase, identity: StateIdentity
     ) throws(StateStoreError) -> StateDatabase {
         let path = old.path
+        let known = old.recovery.known
         _ = try old.sync()
         _ = consume old
         try SnapshotMarker.write(marker, folder: DataFolder.folder(of: path))
         try DataFolder.syncFolder(of: path)
         try DataFolder.replace(path, with: snapshot)
-        return try StateDatabase.open(path: path, identity: identity)
+        return try StateDatabase.open(path: path, identity: identity, known: known)
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Bytes
 import SQLite
 
 /// A copy of the applied state, taken while the node goes on: a SQLite file of its own (Raft paper, section 7).
@@ -70,12 +71,12 @@ package struct StateSnapshot: Hashable, Sendable {
     ///
     /// The file is on the disk when this returns.
     /// - Throws: `rot` or `wrongIdentity` for a file that isn't what was promised: of another cluster, of another index,
-    ///   damaged.
+    ///   damaged; `newerFormat` for that of a cluster whose format this program doesn't know.
     package static func adopt(
-        _ path: String, identity: StateIdentity, appliedIndex: UInt64, appliedTerm: UInt64
+        _ path: String, identity: StateIdentity, known: FormatLevel = .newest, appliedIndex: UInt64, appliedTerm: UInt64
     ) throws(StateStoreError) {
         try self.rename(path, for: identity, appliedIndex: appliedIndex, appliedTerm: appliedTerm)
-        let database = try StateDatabase.open(path: path, identity: identity)
+        let database = try StateDatabase.open(path: path, identity: identity, known: known)
         try database.verify()
         _ = try database.sync()
         try SnapshotFile(reading: path).sync()

@@ -15,6 +15,9 @@ package struct ClusterView: Sendable {
         /// Entries that it is behind the leader.
         package let lag: UInt64?
         package let liveTransactions: Int?
+        /// The format that the cluster uses, as far as the node has applied it, and the newest that the node knows.
+        package let format: Int?
+        package let knownFormat: Int?
         package let pid: Int32?
         package let since: Timestamp?
         package let client: String
@@ -94,7 +97,8 @@ package struct ClusterView: Sendable {
             return Row(
                 node: node.id, role: isOld ? "deposed" : status.role.rawValue, term: status.term,
                 commitIndex: status.commitIndex, appliedIndex: status.appliedIndex, lag: lag,
-                liveTransactions: status.liveTransactions, pid: status.pid, since: status.since,
+                liveTransactions: status.liveTransactions, format: status.format, knownFormat: status.knownFormat,
+                pid: status.pid, since: status.since,
                 client: "\(node.client)", problem: problem)
         case .failure(let error): return Self.down(node, error.detail)
         case nil: return Self.down(node, "was not asked")
@@ -104,7 +108,20 @@ package struct ClusterView: Sendable {
     private static func down(_ node: ClusterConfiguration.Node, _ problem: String) -> Row {
         Row(
             node: node.id, role: "down", term: nil, commitIndex: nil, appliedIndex: nil, lag: nil,
-            liveTransactions: nil, pid: nil, since: nil, client: "\(node.client)", problem: problem)
+            liveTransactions: nil, format: nil, knownFormat: nil, pid: nil, since: nil, client: "\(node.client)",
+            problem: problem)
+    }
+
+    /// What to say about formats, if not all is as usual: somebody knows a newer one than the cluster uses.
+    package var formatNote: String? {
+        guard let used = self.rows.compactMap(\.format).max() else { return nil }
+        let newer = self.rows.filter { ($0.knownFormat ?? 0) > used }
+        guard !newer.isEmpty else { return nil }
+        let old = self.rows.filter { ($0.knownFormat ?? 0) <= used }.map(\.node).joined(separator: ", ")
+        return """
+            the cluster uses format \(used), though \(newer.map(\.node).joined(separator: ", ")) would know a newer one: \
+            \(old.isEmpty ? "the leader is about to raise it" : "\(old) must be upgraded, or reachable, first")
+            """
     }
 
     /// One line for each node.

@@ -47,6 +47,7 @@ struct Status: ClusterCommand {
         for row in view.rows {
             if let problem = row.problem { output.note("\(row.node): \(Table.visible(problem))") }
         }
+        if let note = view.formatNote { output.note(note) }
         guard view.leader == nil else { return }
         // The table has said it already.
         throw ExitCode(ExitStatus.noCluster.rawValue)

@@ -88,6 +88,14 @@ package struct CommandReport: Sendable, Encodable {
         case .liftMark(let lift):
             self.command = "lift-restore-mark"
             self.detail = lift.reason
+        case .raiseFormat(let format):
+            self.command = "raise-format"
+            self.detail = "to \(format)"
+        #if NextFormat
+            case .remark(let text):
+                self.command = "remark"
+                self.detail = text
+        #endif
         }
     }
 

@@ -62,6 +62,8 @@ enum NativeAnswers {
             json.field("durable_index", status.durableIndex)
             json.field("first_index", status.firstIndex)
             json.field("live_transactions", UInt64(max(0, status.liveTransactions)))
+            json.field("format", UInt64(status.format))
+            json.field("known_format", UInt64(status.knownFormat))
             json.field("since", LogTime(rawValue: status.since))
             json.field("started_at", LogTime(rawValue: status.startedAt))
             json.field("version", status.version)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Bytes
 import Dispatch
 import StateStore
 
@@ -11,12 +12,15 @@ final class SnapshotKeeper: Sendable {
     private let queue = DispatchQueue(label: "verdict.snapshots", qos: .utility)
     let statePath: String
     private let identity: StateIdentity
+    /// The newest format of a cluster whose state is adopted.
+    private let known: FormatLevel
     /// The copy that this node hands out.
     private let copy: String
     /// The copy of another node that this one fetches.
     let fetched: String
 
-    init(statePath: String, identity: StateIdentity) {
+    init(statePath: String, identity: StateIdentity, known: FormatLevel) {
+        self.known = known
         self.statePath = statePath
         self.identity = identity
         self.copy = statePath + ".snapshot"
@@ -76,7 +80,8 @@ final class SnapshotKeeper: Sendable {
                 throw .rot(path: keeper.fetched, table: "?", row: "?", reason: "its checksum isn't the promised one")
             }
             try StateSnapshot.adopt(
-                keeper.fetched, identity: keeper.identity, appliedIndex: appliedIndex, appliedTerm: appliedTerm)
+                keeper.fetched, identity: keeper.identity, known: keeper.known, appliedIndex: appliedIndex,
+                appliedTerm: appliedTerm)
         }
     }
 

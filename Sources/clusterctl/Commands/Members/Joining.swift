@@ -81,6 +81,7 @@ struct Joining: Sendable {
         try await self.start(clusterID)
         var members = before
         if before.member(self.node.id) == nil {
+            try await self.checkFormat(client)
             members = try await self.desk.change(
                 .add(
                     id: self.node.id, storageID: storageID.hexadecimal, peerAddress: "\(self.node.peer)",
@@ -204,6 +205,30 @@ struct Joining: Sendable {
     }
 
     // MARK: The process
+
+    /// Whoever doesn't know what the cluster uses would end as soon as it is a member.
+    private func checkFormat(_ client: CoordinatorClient) async throws(CommandFailure) {
+        let known: Int?
+        var used: Int?
+        do throws(CoordinatorClientError) {
+            known = try await client.node(at: ClusterContext.address(of: self.node)).knownFormat
+            for node in self.desk.context.configuration.nodes where node.id != self.node.id {
+                // One node that answers and isn't behind is enough; the others are asked in case it is.
+                guard let status = try? await client.node(at: ClusterContext.address(of: node), patience: .zero)
+                else { continue }
+                used = max(used ?? 0, status.format ?? 0)
+            }
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard let known, let used, known < used else { return }
+        throw CommandFailure(
+            .failure,
+            """
+            the cluster uses format \(used), and node \(self.node.id) runs a program that knows formats up to \(known): \
+            install the version that the others run, stop the node, and add it again
+            """)
+    }
 
     private func clusterID(_ client: CoordinatorClient) async throws(CommandFailure) -> ClusterID {
         let text: String
