@@ -5,7 +5,12 @@ extension RaftCore {
     /// Begins a change, unless there is a reason not to. It is over when `isMembershipSettled`.
     mutating func changeMembership(_ id: ProposalID, _ change: MembershipChange, _ known: [Member]) {
         do throws(MembershipProblem) {
-            let membership = try self.checked(change, self.membership.filled(from: known + [self.configuration.member]))
+            var current = self.membership.filled(from: known + [self.configuration.member])
+            #if PlantedBugs
+                // Without the joint phase two changes at once would be harmless: each step has a majority in common.
+                if self.isPlanted(.changesAtOnce) { current = current.ending }
+            #endif
+            let membership = try self.checked(change, current)
             self.effects.append(.proposalAppended(id, first: self.log.lastIndex.next(), term: self.currentTerm))
             self.appendMembership(membership)
         } catch {

@@ -268,7 +268,9 @@ extension RaftCore {
     private mutating func append(_ request: AppendEntries) -> AppendEntriesReply.Outcome {
         guard request.prevLogIndex >= self.log.base.index else {
             #if PlantedBugs
-                if self.isPlanted(.belowBaseAcknowledgesAll) { return .success(matchIndex: self.log.lastIndex) }
+                if self.isPlanted(.belowBaseSkipsEntries) {
+                    return .success(matchIndex: request.prevLogIndex.advanced(by: request.entries.count))
+                }
             #endif
             // What lies below the base is committed, hence the leader has it too.
             return .success(matchIndex: self.commitIndex)

@@ -222,6 +222,34 @@ import Testing
         #expect(verdict == nil)
     }
 
+    @Test(
+        "I5: a later leader's snapshot takes the place of what conflicts with it, and of nothing else (found at a seed)",
+        arguments: [true, false])
+    func snapshotTakesConflicts(isConflict: Bool) {
+        let verdict = Self.verdict { judge throws(Violation) in
+            let common = Self.entry(1, term: 1)
+            try judge.persists(
+                Self.batch(1, term: 1, [common, Self.entry(2, term: 1), Self.entry(3, term: 1)]), node: 0)
+            try judge.sends(Self.acknowledgement(3, term: 1), to: Self.names[1], node: 0)
+            // Two others commit something else there, or only what the first one has, too.
+            let second = isConflict ? Self.entry(2, term: 2) : Self.entry(2, term: 1)
+            for node in 1...2 {
+                try judge.persists(Self.batch(1, term: 2, [common, second]), node: node)
+                try judge.ends(Self.view(term: 2, commit: 2, last: 2), node: node)
+            }
+            let base = LogBase(
+                position: LogPosition(index: second.index, term: second.term),
+                membership: Membership(voters: Self.names.map { Member(nodeID: $0, storageID: .unknown) }),
+                keepsEntries: false)
+            try judge.persists(Self.batch(2, term: 2, base: base), node: 0)
+            let found = HardState(currentTerm: Term(rawValue: 2), votedFor: nil)
+            try judge.restarts(
+                0, recovered: RecoveredLog(hardState: found, base: base.position, entries: []),
+                appliedIndex: second.index)
+        }
+        #expect(verdict == (isConflict ? nil : .promisesSurvive))
+    }
+
     @Test("I5: an acknowledgement goes beyond the log") func acknowledgesTooMuch() {
         let verdict = Self.verdict { judge throws(Violation) in
             try judge.persists(Self.batch(1, term: 1, [Self.entry(1, term: 1)]), node: 0)

@@ -77,7 +77,13 @@ package struct Judge: Sendable {
                             + "aren't the committed ones")
                 }
             } else {
-                self.subjects[node].log = try self.committed.log(through: base.position, of: node)
+                let before = self.subjects[node].log
+                let log = try self.committed.log(through: base.position, of: node)
+                self.subjects[node].log = log
+                // It takes the place of what conflicts with it as the leader's entries would.
+                if let first = log.firstDifference(from: before) {
+                    self.subjects[node].promises.truncates(from: first, term: batch.hardState.currentTerm, log: log)
+                }
             }
             try self.memberships.names(base.membership, at: base.position.index, node: node)
         }

@@ -50,6 +50,24 @@ struct LogHistory: Sendable {
 
     init() {}
 
+    /// The first index at which both logs have an entry, and not the same one.
+    func firstDifference(from other: LogHistory) -> LogIndex? {
+        var (low, high) = (UInt64(0), min(self.lastIndex, other.lastIndex).rawValue)
+        guard self.hash(through: LogIndex(rawValue: high)) != other.hash(through: LogIndex(rawValue: high)) else {
+            return nil
+        }
+        // Through `low` they are the same, through `high` they aren't.
+        while high - low > 1 {
+            let middle = LogIndex(rawValue: low + (high - low) / 2)
+            if self.hash(through: middle) == other.hash(through: middle) {
+                low = middle.rawValue
+            } else {
+                high = middle.rawValue
+            }
+        }
+        return LogIndex(rawValue: high)
+    }
+
     mutating func truncate(from index: LogIndex) {
         let kept = min(Int(index.previous().rawValue), self.links.count)
         self.links.removeLast(self.links.count - kept)
