@@ -47,9 +47,8 @@ struct MembershipHistory: Hashable, Sendable {
     }
 
     /// The log begins behind this index now.
-    /// - Parameter base: what counts there, if that is known better than by this log.
-    mutating func compact(through index: LogIndex, base: Membership? = nil) {
-        self.base = base ?? self.membership(at: index)
+    mutating func compact(through index: LogIndex) {
+        self.base = self.membership(at: index)
         self.changes.removeAll { $0.index <= index }
     }
 

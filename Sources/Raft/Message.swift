@@ -160,18 +160,20 @@ package struct AppendEntriesReply: Hashable, Sendable {
         case staleTerm
         /// The follower takes no entries now: it fetches or installs the leader's snapshot.
         case installing
-        /// The follower's applied state is lost: it needs a snapshot at this index or behind it, whatever its log holds.
-        case lacksState(from: LogIndex)
     }
 
     package let term: Term
     package let outcome: Outcome
     /// The `readRound` of the request.
     package let readRound: UInt64
+    /// The follower's applied state is lost: it needs a snapshot at this index or behind it. Its log is whole, and the outcome
+    /// is true of that.
+    package let needsStateFrom: LogIndex?
 
-    package init(term: Term, outcome: Outcome, readRound: UInt64) {
+    package init(term: Term, outcome: Outcome, readRound: UInt64, needsStateFrom: LogIndex? = nil) {
         self.term = term
         self.outcome = outcome
         self.readRound = readRound
+        self.needsStateFrom = needsStateFrom
     }
 }

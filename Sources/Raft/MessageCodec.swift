@@ -28,7 +28,6 @@ package enum MessageCodec {
         case conflict = 2
         case staleTerm = 3
         case installing = 4
-        case lacksState = 5
     }
 
     package static func encode(_ message: Message, header: MessageHeader) -> [UInt8] {
@@ -186,10 +185,8 @@ extension MessageCodec {
             writer.write(OutcomeTag.staleTerm.rawValue)
         case .installing:
             writer.write(OutcomeTag.installing.rawValue)
-        case .lacksState(let index):
-            writer.write(OutcomeTag.lacksState.rawValue)
-            writer.write(index.rawValue)
         }
+        writer.writeOptional(reply.needsStateFrom) { $0.write($1.rawValue) }
     }
 }
 
@@ -272,7 +269,10 @@ extension MessageCodec {
         let term = Term(rawValue: try reader.read())
         let readRound = try reader.read(UInt64.self)
         return AppendEntriesReply(
-            term: term, outcome: try self.decodeOutcome(from: &reader), readRound: readRound)
+            term: term, outcome: try self.decodeOutcome(from: &reader), readRound: readRound,
+            needsStateFrom: try reader.readOptional("needs state") { reader throws(ByteError) in
+                LogIndex(rawValue: try reader.read())
+            })
     }
 
     private static func decodeOutcome(
@@ -296,8 +296,6 @@ extension MessageCodec {
             return .staleTerm
         case .installing:
             return .installing
-        case .lacksState:
-            return .lacksState(from: LogIndex(rawValue: try reader.read()))
         }
     }
 }

@@ -20,6 +20,8 @@ struct Progress: Hashable, Sendable {
     private(set) var inflight: [LogIndex] = []
     /// When the follower last answered in this term.
     var lastHeard: Instant
+    /// Its applied state is lost, by its latest answer: it takes entries, and needs a snapshot beside them.
+    var needsState = false
     /// The latest round of reads that it echoed.
     var echoedRound: UInt64 = 0
     /// The highest leaderCommit and round of reads that it was sent.

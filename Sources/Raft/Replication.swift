@@ -53,9 +53,9 @@ extension RaftCore {
         switch progress.mode {
         case .snapshot:
             guard isHeartbeatDue || progress.sentRound < round else { return }
-            self.offer(snapshot, to: peer, progress: &progress, round: round)
+            return self.offer(snapshot, to: peer, progress: &progress, round: round)
         case .probe(let isAwaitingReply):
-            guard !isAwaitingReply || isHeartbeatDue || progress.sentRound < round else { return }
+            guard !isAwaitingReply || isHeartbeatDue || progress.sentRound < round else { break }
             // Repeated without entries: a follower answers that at once, also while its disk is slow.
             let entries =
                 isAwaitingReply
@@ -80,6 +80,10 @@ extension RaftCore {
             if !isSomethingSent, isHeartbeatDue || isNewsDue {
                 self.sendAppendEntries([], to: peer, progress: &progress, round: round)
             }
+        }
+        // Who has lost its state and not its log is offered one beside the entries.
+        if progress.needsState, isHeartbeatDue, snapshot != nil {
+            self.offer(snapshot, to: peer, progress: &progress, round: round)
         }
     }
 
@@ -112,6 +116,10 @@ extension RaftCore {
             if reply.outcome != .staleTerm, reply.readRound <= leader.reads.current {
                 leader.progress[position].echoedRound = max(leader.progress[position].echoedRound, reply.readRound)
             }
+            leader.progress[position].needsState = reply.needsStateFrom != nil
+            if let index = reply.needsStateFrom, let snapshot = leader.snapshot, snapshot.position.index < index {
+                leader.snapshot = nil
+            }
             switch reply.outcome {
             case .success(let matchIndex):
                 // A follower never has on its disk what its leader never had.
@@ -128,9 +136,6 @@ extension RaftCore {
                 if case .snapshot = leader.progress[position].mode { return }
                 _ = leader.progress[position].rejected(
                     at: rejectedIndex, goOnAt: core.nextIndex(conflictTerm: conflictTerm, conflictIndex: conflictIndex))
-            case .lacksState(let index):
-                leader.progress[position].becomeSnapshot()
-                if let snapshot = leader.snapshot, snapshot.position.index < index { leader.snapshot = nil }
             case .staleTerm, .installing: break
             }
         }
@@ -207,7 +212,7 @@ extension RaftCore {
 
     mutating func handle(_ request: AppendEntries, from leader: NodeID) {
         guard request.term >= self.currentTerm else {
-            let reply = AppendEntriesReply(term: self.currentTerm, outcome: .staleTerm, readRound: request.readRound)
+            let reply = self.reply(.staleTerm, readRound: request.readRound)
             return self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
         }
         guard Self.isWellFormed(request) else { return }
@@ -218,10 +223,6 @@ extension RaftCore {
         self.isLeaderGone = false
 
         if self.installing != nil { return self.answer(.installing, readRound: request.readRound, to: leader) }
-        if self.lacksState {
-            let outcome = AppendEntriesReply.Outcome.lacksState(from: self.log.base.index)
-            return self.answer(outcome, readRound: request.readRound, to: leader)
-        }
         if self.isDiskFull, request.entries.contains(where: { self.log.term(at: $0.index) != $0.term }) {
             // The room that is left is for terms and votes. The leader is told that it was heard, and no more.
             return self.answer(.staleTerm, readRound: request.readRound, to: leader)
@@ -231,19 +232,24 @@ extension RaftCore {
             // A success would bring the next entries.
             return self.answer(.staleTerm, readRound: request.readRound, to: leader)
         }
-        let reply = AppendEntriesReply(term: self.currentTerm, outcome: outcome, readRound: request.readRound)
+        let reply = self.reply(outcome, readRound: request.readRound)
         if case .success(let matchIndex) = outcome, matchIndex > self.durableIndex || !self.isHardStateDurable {
             self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
             // A heartbeat is answered at once with what is on disk, so that a slow disk isn't taken for a lost follower.
             if request.entries.isEmpty, self.isHardStateDurable {
-                let atOnce = AppendEntriesReply(
-                    term: self.currentTerm, outcome: .success(matchIndex: self.durable(matchIndex)),
-                    readRound: request.readRound)
+                let atOnce = self.reply(
+                    .success(matchIndex: self.durable(matchIndex)), readRound: request.readRound)
                 self.send(.appendEntriesReply(atOnce), to: leader)
             }
         } else {
             self.answer(outcome, readRound: request.readRound, to: leader)
         }
+    }
+
+    func reply(_ outcome: AppendEntriesReply.Outcome, readRound: UInt64) -> AppendEntriesReply {
+        AppendEntriesReply(
+            term: self.currentTerm, outcome: outcome, readRound: readRound,
+            needsStateFrom: self.lacksState ? self.log.base.index : nil)
     }
 
     /// How much of what matches is on disk.
@@ -256,7 +262,7 @@ extension RaftCore {
 
     /// An answer that promises nothing but this term, and entries that are on disk as they stand.
     mutating func answer(_ outcome: AppendEntriesReply.Outcome, readRound: UInt64, to leader: NodeID) {
-        let reply = AppendEntriesReply(term: self.currentTerm, outcome: outcome, readRound: readRound)
+        let reply = self.reply(outcome, readRound: readRound)
         if self.isHardStateDurable {
             self.send(.appendEntriesReply(reply), to: leader)
         } else {

@@ -76,7 +76,7 @@ extension RaftCore {
     /// be taken is no busy loop.
     mutating func takeSnapshotIfNeeded(_ leader: inout LeaderState) {
         guard !leader.isTakingSnapshot,
-            leader.progress.contains(where: { $0.mode == .snapshot && self.isHeard($0) }),
+            leader.progress.contains(where: { ($0.mode == .snapshot || $0.needsState) && self.isHeard($0) }),
             self.usable(leader.snapshot) == nil
         else { return }
         leader.isTakingSnapshot = true
@@ -127,7 +127,7 @@ extension RaftCore {
 
     mutating func handle(_ request: InstallSnapshot, from leader: NodeID) {
         guard request.term >= self.currentTerm else {
-            let reply = AppendEntriesReply(term: self.currentTerm, outcome: .staleTerm, readRound: request.readRound)
+            let reply = self.reply(.staleTerm, readRound: request.readRound)
             return self.sendWhenDurable(.appendEntriesReply(reply), to: leader)
         }
         let position = request.offer.position
@@ -142,12 +142,8 @@ extension RaftCore {
             // What it holds is committed, and this log has it.
             self.commitIndex = max(self.commitIndex, position.index)
         }
-        if self.lacksState {
-            guard position.index >= self.log.base.index else {
-                let outcome = AppendEntriesReply.Outcome.lacksState(from: self.log.base.index)
-                return self.answer(outcome, readRound: request.readRound, to: leader)
-            }
-        } else if position.index <= self.commitIndex {
+        // Without its state it may need one of an index that it has committed.
+        if position.index < self.log.base.index || (!self.lacksState && position.index <= self.commitIndex) {
             // What is committed is the leader's too.
             #if PlantedBugs
                 if self.isPlanted(.snapshotAcknowledgesAll) {
@@ -191,20 +187,15 @@ extension RaftCore {
         return self.lacksState ? offer.position.index >= self.log.base.index : offer.position.index > self.commitIndex
     }
 
-    /// The state is the snapshot's. If the log holds the snapshot's last entry, what stands behind it stays; else all of it
-    /// goes (Raft paper, figure 13, steps 6 and 7).
+    /// The state is the snapshot's. If the log holds the snapshot's last entry, it stays as it is: what stands behind it may
+    /// be acknowledged, and the prefix goes in its time. Else all of the log goes (Raft paper, figure 13, steps 6 and 7).
     mutating func snapshotInstalled(_ offer: SnapshotOffer) {
         invariant(
             self.installing == offer, "a snapshot at \(offer.position.index) was installed, which nobody asked for")
         self.installing = nil
         self.lacksState = false
         let position = offer.position
-        let before = self.log.base
-        let keepsEntries = self.holds(position)
-        if keepsEntries {
-            self.log.compact(through: position.index)
-            self.memberships.compact(through: position.index, base: offer.membership)
-        } else {
+        if !self.holds(position) {
             self.log.reset(to: position)
             #if PlantedBugs
                 let membership = self.isPlanted(.installKeepsMembers) ? self.membership : offer.membership
@@ -213,10 +204,8 @@ extension RaftCore {
                 self.memberships = MembershipHistory(base: offer.membership)
             #endif
             self.forgetDurable(from: .zero)
-        }
-        self.electorateChanged()
-        if position.index > before.index {
-            self.changedBase = LogBase(position: position, membership: offer.membership, keepsEntries: keepsEntries)
+            self.electorateChanged()
+            self.changedBase = LogBase(position: position, membership: offer.membership, keepsEntries: false)
         }
         self.commitIndex = max(self.commitIndex, position.index)
         self.appliedIndex = max(self.appliedIndex, position.index)

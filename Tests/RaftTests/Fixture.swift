@@ -17,9 +17,11 @@ struct Fixture {
     ///   - terms: the terms of the commands that its log holds, from the base on.
     ///   - more: entries behind those.
     ///   - applied: the base, if nothing is said.
+    ///   - lacksState: its applied state is lost.
     init(
         size: Int = 3, currentTerm: UInt64 = 0, votedFor: NodeID? = nil, base: LogPosition = .zero,
         membership: Membership? = nil, terms: [UInt64] = [], more: [Entry] = [], applied: UInt64? = nil,
+        lacksState: Bool = false,
         seed: UInt64 = 1, adjust: (inout RaftConfiguration) -> Void = { _ in }
     ) {
         let voters = (1...size).map { NodeID(rawValue: "n\($0)") }
@@ -35,7 +37,8 @@ struct Fixture {
             recovered: RecoveredLog(
                 hardState: HardState(currentTerm: Term(rawValue: currentTerm), votedFor: votedFor), base: base,
                 entries: entries + more, membership: membership ?? .test(voters)),
-            appliedIndex: applied.map(LogIndex.init(rawValue:)) ?? base.index, seed: seed, now: self.now)
+            appliedIndex: lacksState ? nil : applied.map(LogIndex.init(rawValue:)) ?? base.index, seed: seed,
+            now: self.now)
     }
 
     /// One turn. What it gives to the disk stays unsaved until `save`.
@@ -93,13 +96,15 @@ struct Fixture {
 
     /// A follower's acknowledgement in the current term.
     @discardableResult
-    mutating func acknowledge(_ index: UInt64, from peer: NodeID, round: UInt64 = 0) -> [RaftEffect] {
+    mutating func acknowledge(
+        _ index: UInt64, from peer: NodeID, round: UInt64 = 0, needsStateFrom: LogIndex? = nil
+    ) -> [RaftEffect] {
         self.stepAndSave(
             .received(
                 .appendEntriesReply(
                     AppendEntriesReply(
                         term: self.core.currentTerm, outcome: .success(matchIndex: LogIndex(rawValue: index)),
-                        readRound: round)), from: peer))
+                        readRound: round, needsStateFrom: needsStateFrom)), from: peer))
     }
 
     /// A follower says in the current term that it takes no entries now.

@@ -22,7 +22,7 @@ struct MessageCodecTests {
     func generatorCoversAll() {
         var generator = MessageGenerator(seed: 1)
         let kinds = Set((0..<1000).map { _ in MessageCodecTests.kind(of: generator.message()) })
-        #expect(kinds.count == 12)
+        #expect(kinds.count == 11)
     }
 
     @Test("20,000 mutated inputs give a message or an error, never a trap")
@@ -113,7 +113,6 @@ struct MessageCodecTests {
             case .conflict: "conflict"
             case .staleTerm: "staleTerm"
             case .installing: "installing"
-            case .lacksState: "lacksState"
             }
         case .installSnapshot: "installSnapshot"
         case .timeoutNow: "timeoutNow"
@@ -177,13 +176,12 @@ private struct MessageGenerator {
     }
 
     private mutating func outcome() -> AppendEntriesReply.Outcome {
-        switch self.below(5) {
+        switch self.below(4) {
         case 0: .success(matchIndex: self.index())
         case 1:
             .conflict(
                 rejectedIndex: self.index(), conflictTerm: self.bool() ? self.term() : nil, conflictIndex: self.index())
         case 2: .installing
-        case 3: .lacksState(from: self.index())
         case _: .staleTerm
         }
     }
@@ -228,7 +226,9 @@ private struct MessageGenerator {
                     readRound: self.number()))
         case _:
             return .appendEntriesReply(
-                AppendEntriesReply(term: self.term(), outcome: self.outcome(), readRound: self.number()))
+                AppendEntriesReply(
+                    term: self.term(), outcome: self.outcome(), readRound: self.number(),
+                    needsStateFrom: self.bool() ? self.index() : nil))
         }
     }
 

@@ -83,6 +83,7 @@ package enum Describe {
         case .appendEntriesReply(let reply):
             "AppendEntriesReply term=\(reply.term.rawValue) \(self.outcome(reply.outcome))"
                 + (reply.readRound > 0 ? " round=\(reply.readRound)" : "")
+                + (reply.needsStateFrom.map { " needs state from=\($0.rawValue)" } ?? "")
         case .installSnapshot(let request):
             "InstallSnapshot term=\(request.term.rawValue) \(self.offer(request.offer))"
                 + (request.readRound > 0 ? " round=\(request.readRound)" : "")
@@ -143,7 +144,6 @@ package enum Describe {
             "conflict at=\(rejected.rawValue) term=\(term.map { String($0.rawValue) } ?? "-") go=\(index.rawValue)"
         case .staleTerm: "stale"
         case .installing: "installing"
-        case .lacksState(let index): "lacks its state from=\(index.rawValue)"
         }
     }
 }

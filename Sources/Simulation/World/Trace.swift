@@ -142,8 +142,8 @@ extension TraceEvent {
                 hash.mix(index.rawValue)
             case .staleTerm: hash.mix(7)
             case .installing: hash.mix(8)
-            case .lacksState(let index): hash.mix(index.rawValue)
             }
+            if let index = reply.needsStateFrom { hash.mix(index.rawValue) }
         case .installSnapshot(let request):
             hash.mix(9)
             hash.mix(request.term.rawValue)
