@@ -223,6 +223,8 @@ package struct StateRecovery: Sendable {
     /// The state that these rows stand for.
     package func recover(meta: MetaRow, live rows: [LiveRow]) throws(StateStoreError) -> RecoveredState {
         try self.check(meta)
+        // First: rows of a format that this program doesn't know aren't rotten.
+        let notes = try self.notes(meta)
         guard meta.liveCount == UInt64(rows.count) else {
             throw self.rot("live", "*", "\(rows.count) rows where \(meta.liveCount) were written")
         }
@@ -235,8 +237,7 @@ package struct StateRecovery: Sendable {
         }
         return RecoveredState(
             live: live, logTime: LogTime(rawValue: meta.logTime), appliedIndex: meta.appliedIndex,
-            appliedTerm: meta.appliedTerm, archivedCount: meta.archivedCount, sum: meta.sum,
-            notes: try self.notes(meta))
+            appliedTerm: meta.appliedTerm, archivedCount: meta.archivedCount, sum: meta.sum, notes: notes)
     }
 
     func notes(_ meta: MetaRow) throws(StateStoreError) -> ClusterNotes {

@@ -37,6 +37,19 @@
             #expect(try folder.read("state.db") == before)
         }
 
+        @Test("Rows that only the newer program can read aren't taken for rot") func rows() throws {
+            let identity = Fixture.identity
+            var meta = StateRecovery.MetaRow(identity: identity)
+            meta.liveCount = 1
+            meta.notes = ClusterNotes(format: .next).encoded()
+            meta.checksum = meta.expectedChecksum
+            var row = StateRecovery.LiveRow(gid: "one", body: [99, 1, 2, 3], checksum: 0)
+            row.checksum = row.expectedChecksum
+            #expect(throws: StateStoreError.newerFormat(path: "state.db", used: .next, known: .newest)) {
+                try StateRecovery(path: "state.db", identity: identity).recover(meta: meta, live: [row])
+            }
+        }
+
         @Test("A backup and a snapshot of it are refused in the same way") func copies() throws {
             let (folder, fixture) = try Self.raised()
             let copy = folder.file("copy.db")

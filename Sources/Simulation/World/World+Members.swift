@@ -31,7 +31,6 @@ extension World {
         guard let leader = self.leader, leader.condition == .running, let core = leader.core else { return }
         let membership = core.membership
         self.retireRemoved(core)
-        if membership.isJoint, self.memberRandom.coin() { return try self.insist(membership, leader) }
         // A learner is wanted as a voter; else each of these has its turn.
         let isLearnerWaiting = !membership.learners.isEmpty && self.memberRandom.coin()
         switch isLearnerWaiting ? 6 : self.memberRandom.below(10) {
@@ -57,38 +56,21 @@ extension World {
         }
     }
 
-    private func ask(_ change: MembershipChange, _ leader: SimulatedNode) throws(Violation) {
+    private func change(_ change: MembershipChange, _ leader: SimulatedNode) throws(Violation) {
         self.counts[.membershipChange] += 1
         self.record(.changesMembers, leader)
         leader.nextRequest += 1
         try self.give(.changeMembership(ProposalID(rawValue: leader.nextRequest), change), to: leader)
-    }
-
-    /// In a joint phase the operator loses patience, and wants something else before it is over.
-    private func insist(_ membership: Membership, _ leader: SimulatedNode) throws(Violation) {
-        let voters = membership.voters.map(\.nodeID).filter { $0 != leader.id }
-        guard !voters.isEmpty else { return }
-        let leaving = voters[self.memberRandom.below(voters.count)]
-        let promoted = self.memberRandom.coin() ? membership.learners.map(\.nodeID) : []
-        try self.ask(.change(promote: promoted, remove: [leaving]), leader)
-    }
-
-    private func change(_ change: MembershipChange, _ leader: SimulatedNode) throws(Violation) {
-        try self.ask(change, leader)
-        if leader.core?.membership.isJoint == true { try self.troubleJointPhase(of: leader) }
+        if leader.core?.membership.isJoint == true { self.troubleJointPhase(of: leader) }
     }
 
     /// The moment in which it matters most who hears whom.
-    private func troubleJointPhase(of leader: SimulatedNode) throws(Violation) {
+    private func troubleJointPhase(of leader: SimulatedNode) {
         let kinds = [FaultKind.symmetricPartition, .oneWayPartition, .crash].filter(self.plan.enabled.contains)
         guard !kinds.isEmpty, self.memberRandom.below(3) == 0 else { return }
         switch kinds[self.memberRandom.below(kinds.count)] {
         case .crash: self.crash(leader, .crash)
-        case let kind:
-            self.partition(isOneWay: kind == .oneWayPartition)
-            // Soon this leader finds that it has lost a majority.
-            guard self.memberRandom.coin(), let membership = leader.core?.membership else { return }
-            try self.insist(membership, leader)
+        case let kind: self.partition(isOneWay: kind == .oneWayPartition)
         }
     }
 

@@ -146,7 +146,7 @@ extension World {
         }
         try self.answerReads(of: node)
         // A checkpoint waits until the node's own log is on disk that far.
-        if node.state.appliedIndex <= core.durableIndex, self.diskRandom.below(self.checkpointPause) == 0 {
+        if node.state.appliedIndex <= core.durableIndex, self.diskRandom.below(16) == 0 {
             self.checkpoint(node)
             // A sync of it lets the log go of what it holds.
             guard self.diskRandom.coin() else { return }

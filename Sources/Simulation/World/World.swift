@@ -51,8 +51,6 @@ package final class World {
     var nodeRandom: SeededRandom
     let clientPause: ClosedRange<UInt64>
     let isDense: Bool
-    /// The applied state is put on the disk after one in so many turns that have applied something.
-    let checkpointPause: Int
     /// How many nodes the cluster begins with; the others may join later.
     let voterCount: Int
     let movesMembers: Bool
@@ -94,7 +92,6 @@ package final class World {
         let timing = World.timing(isDense: self.isDense, random: &random)
         // In some worlds the log keeps nothing that the state holds, so that often no entry is left.
         let retained = random.below(8) == 0 ? 0 : Int(random.within(200...6_000)) * (self.isDense ? 10 : 1)
-        self.checkpointPause = retained == 0 ? 2 : 16
         let offsets = self.ids.map { _ in Int64(random.below(UInt64(400))) }
         // Up to a second in a hundred, either way.
         let isDrifting = self.plan.enabled.contains(.clockDrift)
