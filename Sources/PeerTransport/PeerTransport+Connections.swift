@@ -152,11 +152,7 @@ extension PeerTransport: ConnectionOwner {
             self.delegate?.removed(at: index, saidBy: node)
         }
         if let (node, uses) = reason.outdatedNode, node == self.identity.node, uses > self.identity.knows {
-            if case .outgoing(let peer) = connection.direction {
-                self.delegate?.outdated(uses: uses, saidBy: peer)
-            } else {
-                self.delegate?.outdated(uses: uses, saidBy: nil)
-            }
+            self.delegate?.outdated(uses: uses)
         }
         switch connection.direction {
         case .incoming: self.incomingClosed(connection, peer: peer)

@@ -20,7 +20,7 @@ package protocol PeerTransportDelegate: AnyObject {
     /// A peer whose log is longer than this node's says that this node isn't a member at that index any more.
     func removed(at index: LogIndex, saidBy peer: NodeID)
     /// The cluster uses a format that this node's program doesn't know.
-    func outdated(uses format: FormatLevel, saidBy peer: NodeID?)
+    func outdated(uses format: FormatLevel)
     /// All that one read of a socket brought has been given: the moment for a turn over it.
     func receiveBatchEnded()
 }
@@ -28,7 +28,7 @@ package protocol PeerTransportDelegate: AnyObject {
 extension PeerTransportDelegate {
     package func receiveBatchEnded() {}
     package func removed(at index: LogIndex, saidBy peer: NodeID) {}
-    package func outdated(uses format: FormatLevel, saidBy peer: NodeID?) {}
+    package func outdated(uses format: FormatLevel) {}
 }
 
 /// Names a request between the transport and who answers it.

@@ -158,10 +158,12 @@ package struct CommandBatch: Hashable, Sendable {
     }
 
     /// The lowest format of a cluster in whose log it may stand.
-    package var format: FormatLevel { self.commands.map(\.format).max() ?? .first }
+    package var format: FormatLevel { self.commands.reduce(.first) { max($0, $1.format) } }
 
     /// The format that the cluster uses from here on, if the batch raises it.
     package var raisedFormat: FormatLevel? {
-        self.commands.compactMap { if case .raiseFormat(let format) = $0 { format } else { nil } }.max()
+        var raised: FormatLevel?
+        for case .raiseFormat(let format) in self.commands { raised = max(raised ?? .first, format) }
+        return raised
     }
 }

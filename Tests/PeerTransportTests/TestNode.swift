@@ -55,7 +55,7 @@ struct TestNode: Sendable {
 
         func learned(_ storage: StorageID, of peer: NodeID) { self.events.append(.learned(storage, of: peer)) }
         func removed(at index: LogIndex, saidBy peer: NodeID) { self.events.append(.removed(at: index, saidBy: peer)) }
-        func outdated(uses format: FormatLevel, saidBy peer: NodeID?) { self.events.append(.outdated(format)) }
+        func outdated(uses format: FormatLevel) { self.events.append(.outdated(format)) }
         func receiveBatchEnded() { self.transport.flush() }
     }
 

@@ -35,7 +35,7 @@ extension NodeDriver: PeerTransportDelegate {
         self.onLearned?(storage, peer)
     }
 
-    func outdated(uses format: FormatLevel, saidBy peer: NodeID?) { self.outdated(format) }
+    func outdated(uses format: FormatLevel) { self.outdated(format) }
 
     /// The peer's storage id is on this node's disk.
     func proven(_ peer: NodeID) {

@@ -125,11 +125,13 @@ extension World {
     }
 
     private func apply(_ entries: [Entry], on node: SimulatedNode) throws(Violation) {
-        guard self.mixesVersions, let position = entries.firstIndex(where: { !self.isKnown($0, to: node) }) else {
-            return try self.applyKnown(entries, on: node)
+        guard self.mixesVersions else { return try self.applyKnown(entries, on: node) }
+        for (position, entry) in entries.enumerated() {
+            guard let format = self.unknownFormat(raisedBy: entry, to: node) else { continue }
+            try self.applyKnown(Array(entries[..<position]), on: node)
+            return try self.meets(format, node)
         }
-        try self.applyKnown(Array(entries[..<position]), on: node)
-        try self.meetsUnknown(entries[position], node)
+        try self.applyKnown(entries, on: node)
     }
 
     private func applyKnown(_ entries: [Entry], on node: SimulatedNode) throws(Violation) {

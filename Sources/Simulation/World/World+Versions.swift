@@ -68,13 +68,12 @@ extension World {
 
     // MARK: What an old program meets
 
-    func isKnown(_ entry: Entry, to node: SimulatedNode) -> Bool {
-        (StateMachine.batch(of: entry, known: node.known)?.raisedFormat ?? .first) <= node.known
-    }
-
-    func meetsUnknown(_ entry: Entry, _ node: SimulatedNode) throws(Violation) {
-        guard let raised = StateMachine.batch(of: entry, known: node.known)?.raisedFormat else { return }
-        try self.meets(raised, node)
+    /// The format that an entry raises, if the node doesn't know it.
+    func unknownFormat(raisedBy entry: Entry, to node: SimulatedNode) -> FormatLevel? {
+        guard let raised = StateMachine.batch(of: entry, known: node.known)?.raisedFormat, raised > node.known else {
+            return nil
+        }
+        return raised
     }
 
     /// The node ends, and its operator runs a newer program. A founder must have been asked before; who has joined while the
