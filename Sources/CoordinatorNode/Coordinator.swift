@@ -37,7 +37,7 @@ package protocol Coordinator: Sendable {
     /// - Parameter change: what to change before; returns once the change is committed. Nil: nothing.
     func members(_ change: MembershipChange?) async throws(CoordinatorError) -> MembersAnswer
 
-    /// What operators did to the cluster, as this node has it applied.
+    /// What operators did to the cluster: all that was done before the call.
     func notes() async throws(CoordinatorError) -> NotesReading
 
     /// A copy of this node's applied state, which holds everything that was acknowledged before the call.
@@ -62,6 +62,8 @@ package enum Consistency: String, Sendable, CaseIterable {
 package enum CoordinatorError: Error, Hashable, Sendable {
     /// No leader was found in time; the command is certainly not in the log.
     case noLeader(retryAfter: Duration)
+    /// This node has nothing applied yet, and asks another one for it: what it doesn't know may well be.
+    case noState(retryAfter: Duration)
     /// The command may or may not be in the log. Sending it again is safe: the gid finds the same transaction.
     case outcomeUnknown
     /// A bounded queue is full; the command is certainly not in the log.
@@ -111,7 +113,7 @@ package struct TransactionReading: Sendable {
     package let transaction: GlobalTransaction?
     /// The gid isn't known, and may have been before the state was restored.
     package let isForgotten: Bool
-    /// Undecided since before the state was restored: nothing happens before an operator lifts the mark.
+    /// A restore has left its outcome open: see `RestoreMark`.
     package let isHeld: Bool
     /// The log position at which this was true: term and index of the last applied entry.
     package let term: UInt64
@@ -146,12 +148,17 @@ package struct TransactionPage: Sendable {
     package let transactions: [GlobalTransaction]
     /// Where the next page begins (`after` of the next call); `nil` behind the last page.
     package let next: Gid?
+    /// What holds some of them, if it stands.
+    package let mark: RestoreMark?
     package let term: UInt64
     package let index: UInt64
 
-    package init(transactions: [GlobalTransaction], next: Gid?, term: UInt64, index: UInt64) {
+    package init(
+        transactions: [GlobalTransaction], next: Gid?, mark: RestoreMark? = nil, term: UInt64, index: UInt64
+    ) {
         self.transactions = transactions
         self.next = next
+        self.mark = mark
         self.term = term
         self.index = index
     }

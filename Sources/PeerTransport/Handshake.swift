@@ -120,7 +120,15 @@ package struct Handshake: ~Copyable {
             return .wrongCluster(refuser: identity.cluster, refused: peer.cluster)
         }
         guard target == identity.node else { return .notMe(wanted: target, actual: identity.node) }
-        return directory.refusal(of: peer) ?? self.outdated(identity, peer)
+        return self.refusal(of: peer, by: identity, directory)
+    }
+
+    /// The rules that both sides have, once it is clear that they are of one cluster.
+    private static func refusal(of peer: PeerIdentity, by own: PeerIdentity, _ directory: MemberDirectory) -> Refusal? {
+        if let began = own.founding, let peerBegan = peer.founding, began != peerBegan {
+            return .otherBeginning(peer.node)
+        }
+        return directory.refusal(of: peer) ?? self.outdated(own, peer)
     }
 
     /// Which of the two doesn't know what the other one's cluster uses.
@@ -143,9 +151,7 @@ package struct Handshake: ~Copyable {
                     return .reject(.wrongCluster(refuser: identity.cluster, refused: peer.cluster))
                 }
                 guard peer.node == target else { return .reject(.notMe(wanted: target, actual: peer.node)) }
-                if let refusal = directory.refusal(of: peer) ?? self.outdated(identity, peer) {
-                    return .reject(refusal)
-                }
+                if let refusal = self.refusal(of: peer, by: identity, directory) { return .reject(refusal) }
                 let isFirstUse = directory.check(peer) == .firstUse
                 return .establish(peer, answer: nil, isFirstUse: isFirstUse)
             }

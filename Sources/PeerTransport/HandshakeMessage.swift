@@ -16,7 +16,7 @@ package enum HandshakeMessage: Hashable, Sendable {
     package static let magic: UInt32 = 0x5443_4456
     /// The version of frames and handshake. It stands next in every hello, so that any two versions understand that they
     /// differ. What nodes say to each other later may change without it, by formats: see `FormatLevel`.
-    package static let version: UInt16 = 2
+    package static let version: UInt16 = 3
 
     var kind: Frame.Kind {
         switch self {
@@ -40,6 +40,8 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
     case removed(NodeID, at: LogIndex)
     /// The address leads to another node than the one that was wanted.
     case notMe(wanted: NodeID, actual: NodeID)
+    /// The node was restored from another backup than the refusing one, or only one of the two was.
+    case otherBeginning(NodeID)
     /// The node's program doesn't know the format that the cluster uses.
     case outdated(NodeID, knows: FormatLevel, uses: FormatLevel)
 
@@ -57,6 +59,8 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
             "removed: \(node) is no member of the cluster any more (as of entry \(index))"
         case .notMe(let wanted, let actual):
             "not me: \(wanted) was wanted, this is \(actual)"
+        case .otherBeginning(let node):
+            "other beginning: \(node) began with other state than the refusing node; each machine must restore the same file"
         case .outdated(let node, let knows, let uses):
             "outdated: \(node) runs a program that knows formats up to \(knows), and the cluster uses format \(uses)"
         }
@@ -71,6 +75,7 @@ package enum Refusal: Hashable, Sendable, CustomStringConvertible {
         case .wrongStorage: "wrong-storage"
         case .removed: "removed"
         case .notMe: "not-me"
+        case .otherBeginning: "other-beginning"
         case .outdated: "outdated"
         }
     }
@@ -112,6 +117,7 @@ extension HandshakeMessage {
         case notMe = 5
         case removed = 6
         case outdated = 7
+        case otherBeginning = 8
     }
 
     package var encoded: [UInt8] {
@@ -189,6 +195,7 @@ extension HandshakeMessage {
         MessageCodec.encode(identity.node, into: &writer)
         writer.write(identity.storage.rawValue)
         writer.writeOptional(identity.listing) { $0.write($1.rawValue) }
+        writer.writeOptional(identity.founding) { $0.write($1) }
         writer.write(identity.knows.rawValue)
         writer.write(identity.uses.rawValue)
     }
@@ -203,8 +210,9 @@ extension HandshakeMessage {
         let listing = try reader.readOptional("listing") { reader throws(ByteError) in
             LogIndex(rawValue: try reader.read())
         }
+        let founding = try reader.readOptional("founding") { reader throws(ByteError) in try reader.read(UInt64.self) }
         return PeerIdentity(
-            cluster: cluster, node: node, storage: storage, listing: listing,
+            cluster: cluster, node: node, storage: storage, listing: listing, founding: founding,
             knows: FormatLevel(rawValue: try reader.read()), uses: FormatLevel(rawValue: try reader.read()))
     }
 
@@ -234,6 +242,9 @@ extension HandshakeMessage {
             writer.write(RefusalTag.notMe.rawValue)
             MessageCodec.encode(wanted, into: &writer)
             MessageCodec.encode(actual, into: &writer)
+        case .otherBeginning(let node):
+            writer.write(RefusalTag.otherBeginning.rawValue)
+            MessageCodec.encode(node, into: &writer)
         case .outdated(let node, let knows, let uses):
             writer.write(RefusalTag.outdated.rawValue)
             MessageCodec.encode(node, into: &writer)
@@ -265,6 +276,8 @@ extension HandshakeMessage {
         case .notMe:
             let wanted = try MessageCodec.decodeNode(from: &reader)
             return .notMe(wanted: wanted, actual: try MessageCodec.decodeNode(from: &reader))
+        case .otherBeginning:
+            return .otherBeginning(try MessageCodec.decodeNode(from: &reader))
         case .outdated:
             let node = try MessageCodec.decodeNode(from: &reader)
             let knows = FormatLevel(rawValue: try reader.read())

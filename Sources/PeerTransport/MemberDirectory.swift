@@ -5,10 +5,9 @@ package import Raft
 /// Which nodes are members, and the life of each one's data folder that is believed.
 ///
 /// A member whose storage id is `.unknown` is trusted on first use: the first id that it gives counts from then on, and
-/// the node makes it durable. Another one means that the member has lost its disk. Only members of a cluster's first hour
-/// are unknown: the log names the folder of everyone who joins later. So whoever comes in the name of an unknown one must
-/// itself know of a log that names it; and if that log is longer than this node's, it may be the one who has taken the
-/// unknown one's place.
+/// the node makes it durable. Another one means that the member has lost its disk. Only members that a cluster began with
+/// are unknown: the log names the folder of everyone who joins later. So only a folder that the cluster began with is
+/// believed in such a member's name; another one may have taken a lost one's place, by a log that has more than this node's.
 package struct MemberDirectory: Hashable, Sendable {
     private var storageIDs: [NodeID: StorageID]
     /// Through which index of the log this is committed: who is missing here and has heard less was removed.
@@ -36,8 +35,9 @@ package struct MemberDirectory: Hashable, Sendable {
     package func check(_ peer: PeerIdentity) -> Verdict {
         let expected = self.storageIDs[peer.node]
         if expected == peer.storage { return .known }
+        if expected == .unknown, peer.founding != nil { return .firstUse }
         if let listing = peer.listing, listing > self.committed { return .newer }
-        if expected == .unknown { return peer.listing == nil ? .unknownNode : .firstUse }
+        if expected == .unknown { return .unknownNode }
         if let expected { return .wrongStorage(expected: expected) }
         return peer.listing == nil || self.committed == .zero ? .unknownNode : .removed(at: self.committed)
     }

@@ -12,15 +12,18 @@ package struct PeerIdentity: Hashable, Sendable {
     /// Through which index of its log the node is known to take part, as `RaftCore.listing`. So one whose log is older can
     /// tell a member that it doesn't know yet from one that was removed.
     package var listing: LogIndex?
+    /// Names the state that the cluster began with, if it began with this folder; nil if the folder joined later.
+    package let founding: UInt64?
     /// The newest format that its program knows.
     package let knows: FormatLevel
     /// The one that its cluster uses, by what it has applied.
     package var uses: FormatLevel
 
     package init(
-        cluster: ClusterID, node: NodeID, storage: StorageID, listing: LogIndex? = nil, knows: FormatLevel = .newest,
-        uses: FormatLevel = .first
+        cluster: ClusterID, node: NodeID, storage: StorageID, listing: LogIndex? = nil, founding: UInt64? = nil,
+        knows: FormatLevel = .newest, uses: FormatLevel = .first
     ) {
+        self.founding = founding
         self.knows = knows
         self.uses = uses
         self.cluster = cluster

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Bytes
+
 /// An entry's place and term, without its content.
 package struct LogPosition: Hashable, Sendable {
     package let index: LogIndex
@@ -39,6 +41,32 @@ package struct RecoveredLog: Hashable, Sendable {
         guard position.index > self.base.index else { return false }
         let offset = Int(clamping: position.index.rawValue - self.base.index.rawValue - 1)
         return self.entries.indices.contains(offset) && self.entries[offset].term == position.term
+    }
+
+    /// How applied state fits to a log.
+    package enum StateFit: Hashable, Sendable {
+        /// The log holds the entry that was applied last.
+        case held
+        /// The state is a snapshot's whose install was cut off behind the replacement of the state.
+        case installing(SnapshotOffer)
+        /// The log begins only behind it.
+        case tooOld
+        /// It isn't of this log: one of the two was lost or exchanged.
+        case foreign
+    }
+
+    /// - Parameters:
+    ///   - applied: the entry whose effect the state holds last.
+    ///   - marker: the encoded offer of the snapshot whose install was begun last, if one was.
+    package func fit(of applied: LogPosition, marker: [UInt8]?) -> StateFit {
+        guard applied.index >= self.base.index else { return .tooOld }
+        if self.holds(applied) { return .held }
+        guard let marker else { return .foreign }
+        var reader = ByteReader(marker)
+        guard let offer = try? MessageCodec.decodeOffer(from: &reader), offer.position == applied else {
+            return .foreign
+        }
+        return .installing(offer)
     }
 
     /// The log once an install is finished that was cut off behind the replacement of the applied state: it doesn't hold the

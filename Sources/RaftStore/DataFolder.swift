@@ -78,12 +78,14 @@ package enum DataFolder {
     ///   - members: every voter, this node included; `storageID` is filled in for it, and may be `.unknown` for others.
     ///   - isJoining: the node is no member yet; `members` are those of the group that it joins, as far as they are known.
     ///   - base: what the log's first entry will follow; not zero only for a node that `fill` gives the state at that place.
+    ///   - founding: names the state that the group begins with, the same on each of its nodes: a digest of what `fill` gives.
     ///   - reserveBytes: room kept for term and vote on a full disk.
     ///   - fill: puts the applied state into the folder, synced.
     @discardableResult
     package static func initialise(
         path: String, clusterID: ClusterID, nodeID: NodeID, storageID: StorageID = .random(), members: [Member],
-        isJoining: Bool = false, base: LogPosition = .zero, reserveBytes: Int = Reserve.defaultLength,
+        isJoining: Bool = false, base: LogPosition = .zero, founding: UInt64 = 0,
+        reserveBytes: Int = Reserve.defaultLength,
         fill: (StoreIdentity) throws(StoreError) -> Void = { _ in }
     ) throws(StoreError) -> StoreIdentity {
         let identity = StoreIdentity(clusterID: clusterID, nodeID: nodeID, storageID: storageID)
@@ -94,7 +96,8 @@ package enum DataFolder {
         }
         let lock = try FolderLock(folder: path)
         try self.prepare(path)
-        try LogDatabase.create(folder: path, identity: identity, members: members, base: base)
+        try LogDatabase.create(
+            folder: path, identity: identity, members: members, base: base, founding: isJoining ? nil : founding)
         try Reserve(folder: path, length: reserveBytes).refill()
         try fill(identity)
         try FileSystem.syncFolder(path)

@@ -24,7 +24,8 @@ final class LogDatabase {
 
     /// "VRDF", so that `file` and a person know the database.
     private static let applicationID: Int64 = 0x5652_4446
-    static let formatVersion: Int64 = 1
+    /// As `createSchema` writes it.
+    static let formatVersion: Int64 = 2
 
     /// Opens a log that has been judged. The lock on the folder must be held.
     convenience init(folder: String) throws(StoreError) {
@@ -101,14 +102,17 @@ final class LogDatabase {
     // MARK: A new log
 
     /// Writes the files of an empty log and syncs them. The folder itself is for the caller to sync.
-    /// - Parameter base: what its first entry will follow.
+    /// - Parameters:
+    ///   - base: what its first entry will follow.
+    ///   - founding: see `MembershipRecord`.
     static func create(
-        folder: String, identity: StoreIdentity, members: [Member], base: LogPosition
+        folder: String, identity: StoreIdentity, members: [Member], base: LogPosition, founding: UInt64?
     ) throws(StoreError) {
         let path = folder + "/" + DataFolder.Names.database
         // SQLite gives the WAL the permissions of this file.
         _ = try File(path, flags: O_RDWR | O_CREAT | O_EXCL)
-        let membership = MembershipRecord(founding: Membership(voters: members), identity: identity).encoded()
+        let membership = MembershipRecord(Membership(voters: members), identity: identity, founding: founding)
+            .encoded()
         let record = HardStateRecord(
             group: .zero, commitCounter: 1, hardState: HardState(currentTerm: base.term, votedFor: nil), base: base,
             baseChain: 0, lastIndex: base.index,
@@ -144,7 +148,7 @@ final class LogDatabase {
             CREATE TABLE batches (id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, first INTEGER NOT NULL, \
             last INTEGER NOT NULL, term INTEGER NOT NULL, checksum INTEGER NOT NULL, entries BLOB NOT NULL)
             """)
-        try database.execute("PRAGMA application_id=0x56524446; PRAGMA user_version=1")
+        try database.execute("PRAGMA application_id=0x56524446; PRAGMA user_version=2")
     }
 
     // MARK: Reading

@@ -9,19 +9,20 @@ struct MembershipRecord: Hashable, Sendable {
     /// Of members whose storage id the membership doesn't know: the first that each of them gave.
     var learned: [NodeID: StorageID] = [:]
 
+    /// Names the state that the group began with, if it began with this very folder; nil if the folder joined later.
+    let founding: UInt64?
+
     /// What a new folder is given. One that the group begins with notes its own life too: later records may not know it.
-    init(founding membership: Membership, identity: StoreIdentity) {
-        self.membership = membership
-        if membership.member(identity.nodeID) != nil { self.learned[identity.nodeID] = identity.storageID }
+    init(_ membership: Membership, identity: StoreIdentity, founding: UInt64?) {
+        self.init(
+            membership, learned: founding == nil ? [:] : [identity.nodeID: identity.storageID], founding: founding)
     }
 
-    private init(_ membership: Membership, learned: [NodeID: StorageID]) {
+    private init(_ membership: Membership, learned: [NodeID: StorageID], founding: UInt64?) {
         self.membership = membership
         self.learned = learned
+        self.founding = founding
     }
-
-    /// Whether the group began with this very folder.
-    func isFounding(_ identity: StoreIdentity) -> Bool { self.learned[identity.nodeID] == identity.storageID }
 
     /// The members at the base, with everything that is known of their folders.
     var members: [Member] {
@@ -45,6 +46,7 @@ struct MembershipRecord: Hashable, Sendable {
             MessageCodec.encode(learned.key, into: &writer)
             writer.write(learned.value.rawValue)
         }
+        writer.writeOptional(self.founding) { $0.write($1) }
         writer.write(Checksum.of(writer.bytes))
         return writer.bytes
     }
@@ -61,8 +63,10 @@ struct MembershipRecord: Hashable, Sendable {
         let learned = try reader.readList(limit: Membership.maximumMembers) { reader throws(ByteError) in
             (try MessageCodec.decodeNode(from: &reader), StorageID(rawValue: try reader.read()))
         }
+        let founding = try reader.readOptional("founding") { reader throws(ByteError) in try reader.read(UInt64.self) }
         guard try reader.read(UInt32.self) == checksum else { return nil }
         try reader.finish()
-        return MembershipRecord(membership, learned: Dictionary(learned, uniquingKeysWith: { first, _ in first }))
+        return MembershipRecord(
+            membership, learned: Dictionary(learned, uniquingKeysWith: { first, _ in first }), founding: founding)
     }
 }

@@ -13,8 +13,8 @@ package final class SQLiteLog {
     package private(set) var recovered: RecoveredLog
     /// Who takes part at the log's base, with every storage id that is known.
     package var members: [Member] { self.membership.members }
-    /// The group began with this folder: it didn't join later.
-    package var isFounder: Bool { self.membership.isFounding(self.identity) }
+    /// Names the state that the group began with, if it began with this folder; nil if the folder joined later.
+    package var founding: UInt64? { self.membership.founding }
     /// Bytes that were written to the WAL since the last checkpoint.
     package var uncheckpointedBytes: Int {
         guard let open else { return 0 }

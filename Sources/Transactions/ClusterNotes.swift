@@ -26,31 +26,18 @@ package struct ClusterNotes: Hashable, Sendable {
     /// - Parameters:
     ///   - source: the cluster that the state is of; 16 bytes.
     ///   - index: the last entry whose effect it holds.
+    ///   - certain: the last entry that is known to have been committed. What an earlier restore has left in doubt stays so.
     ///   - time: log time there. Nothing else may enter: every node must write the same.
-    package func restored(_ kind: AuditRecord.Kind, from source: [UInt8], at index: UInt64, time: LogTime)
-        -> ClusterNotes
-    {
+    package func restored(
+        _ kind: AuditRecord.Kind, from source: [UInt8], at index: UInt64, certain: UInt64, time: LogTime
+    ) -> ClusterNotes {
         var notes = self
-        notes.mark = RestoreMark(source: source, index: index)
+        let doubtful = self.mark.flatMap { $0.certain < $0.index ? $0.certain : nil }
+        notes.mark = RestoreMark(source: source, index: index, certain: min(certain, doubtful ?? certain))
         let name = source.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
         notes.record(
             AuditRecord(kind: kind, time: time, index: index, actor: "", detail: "from the state of cluster \(name)"))
         return notes
-    }
-}
-
-/// The state was taken from a backup, or from one node that was left over. What was decided and told behind `index` is not
-/// known here. So no transaction is said not to exist; a client's own gid that isn't known gets no new transaction; and what
-/// was undecided at the backup stays so.
-package struct RestoreMark: Hashable, Sendable {
-    /// The cluster that the state is of; 16 bytes.
-    package let source: [UInt8]
-    /// The last entry whose effect the restored state holds.
-    package let index: UInt64
-
-    package init(source: [UInt8], index: UInt64) {
-        self.source = source
-        self.index = index
     }
 }
 
@@ -116,6 +103,7 @@ extension ClusterNotes {
         writer.writeOptional(self.mark) { writer, mark in
             writer.write(mark.source)
             writer.write(mark.index)
+            writer.write(mark.certain)
         }
         writer.writeList(self.audit) { writer, record in
             writer.write(record.kind.rawValue)
@@ -150,7 +138,12 @@ extension ClusterNotes {
         var reader = ByteReader(bytes)
         self.format = try Self.readFormat(from: &reader)
         self.mark = try reader.readOptional("mark") { reader throws(ByteError) in
-            RestoreMark(source: try reader.readBytes(limit: 16), index: try reader.read())
+            let source = try reader.readBytes(limit: 16)
+            let index: UInt64 = try reader.read()
+            let offset = reader.offset
+            let certain: UInt64 = try reader.read()
+            guard certain <= index else { throw .invalidValue(offset: offset, field: "mark") }
+            return RestoreMark(source: source, index: index, certain: certain)
         }
         self.audit = try reader.readList(limit: Limits.auditRecords) { reader throws(ByteError) in
             AuditRecord(

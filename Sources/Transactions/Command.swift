@@ -101,6 +101,20 @@ package struct MarkLift: Hashable, Sendable {
     }
 }
 
+/// An operator has looked at one transaction that a restore holds, and lets it go on.
+package struct Release: Hashable, Sendable {
+    package let gid: Gid
+    /// Who, and why; each is cut to `Limits.textLength` bytes when encoded.
+    package let actor: String
+    package let reason: String
+
+    package init(gid: Gid, actor: String, reason: String) {
+        self.gid = gid
+        self.actor = actor
+        self.reason = reason
+    }
+}
+
 /// What may be asked of the transaction machine. State changes by committed commands alone.
 package enum Command: Hashable, Sendable {
     case submit(Submission)
@@ -115,6 +129,7 @@ package enum Command: Hashable, Sendable {
     case deadlineReached(Gid)
     /// Lifts the mark of a restore: see `RestoreMark`.
     case liftMark(MarkLift)
+    case release(Release)
     /// From here on the cluster uses this format. Only a leader that knows of every member that it can asks for it.
     case raiseFormat(FormatLevel)
     #if NextFormat
@@ -130,6 +145,7 @@ package enum Command: Hashable, Sendable {
         case .registerBranch(let gid, _), .commit(let gid), .abort(let gid, _), .deadlineReached(let gid): gid
         case .branchResult(let result): result.gid
         case .attemptsFailed(let failed): failed.gid
+        case .release(let release): release.gid
         case .liftMark, .raiseFormat: nil
         #if NextFormat
             case .remark: nil

@@ -60,7 +60,7 @@ extension Command {
             // The protocol is known only to the machine; whichever it is, the branch must fit one.
             let isSaga = spec.url(for: .action) != nil || spec.url(for: .compensate) != nil
             try spec.validate(kind: isSaga ? .saga : .tcc, origin: .begun)
-        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark, .raiseFormat:
+        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark, .release, .raiseFormat:
             break
         #if NextFormat
             case .remark: break
@@ -85,6 +85,7 @@ extension Command {
         #if NextFormat
             case remark = 13
         #endif
+        case release = 14
 
         /// The format that it came with.
         var format: FormatLevel {
@@ -143,6 +144,11 @@ extension Command {
             writer.write(Tag.liftMark.rawValue)
             writer.write(bounded(lift.actor))
             writer.write(bounded(lift.reason))
+        case .release(let release):
+            writer.write(Tag.release.rawValue)
+            writer.write(release.gid.rawValue)
+            writer.write(bounded(release.actor))
+            writer.write(bounded(release.reason))
         case .raiseFormat(let format):
             writer.write(Tag.raiseFormat.rawValue)
             writer.write(format.rawValue)
@@ -199,6 +205,11 @@ extension Command {
                 MarkLift(
                     actor: try reader.readString(limit: Limits.textLength),
                     reason: try reader.readString(limit: Limits.textLength)))
+        case .release:
+            self = .release(
+                Release(
+                    gid: try reader.readGid(), actor: try reader.readString(limit: Limits.textLength),
+                    reason: try reader.readString(limit: Limits.textLength)))
         case .raiseFormat: self = .raiseFormat(FormatLevel(rawValue: try reader.read()))
         #if NextFormat
             case .remark: self = .remark(try reader.readString(limit: Limits.textLength))
@@ -217,8 +228,8 @@ extension Command {
             return 160
         case .abort, .branchResult, .attemptsFailed:
             return 256
-        case .liftMark:
-            return 2 * Limits.textLength + 16
+        case .liftMark, .release:
+            return 2 * Limits.textLength + 160
         #if NextFormat
             case .remark(let text): return text.utf8.count + 16
         #endif

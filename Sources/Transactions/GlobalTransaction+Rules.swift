@@ -168,7 +168,7 @@ extension GlobalTransaction {
             case .succeeded, .failed, .lateSuccess, .lateFailure:
                 event.branchID == result.branchID && event.operation == result.operation
             case .submitted, .begun, .branchRegistered, .commitRequested, .decidedCommit, .decidedAbort,
-                .attemptsFailed, .finished:
+                .attemptsFailed, .finished, .released:
                 false
             }
         }

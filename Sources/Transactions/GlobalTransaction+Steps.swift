@@ -44,6 +44,23 @@ extension GlobalTransaction {
         effects.append(.finished(self.gid))
     }
 
+    // MARK: Behind a restore
+
+    /// What was held goes on: with all of its time, if it is undecided, since nobody could end it meanwhile.
+    mutating func goOn(at moment: Moment, effects: inout [TransactionEffect]) {
+        if self.decision == nil {
+            self.deadline = moment.time.advanced(byMilliseconds: self.timeoutMilliseconds)
+            effects.append(.deadlineSet(self.gid, self.deadline))
+        }
+        effects.append(.callsDue(self.gid))
+    }
+
+    /// Only the latest release is kept, so that the history stays bounded.
+    mutating func recordRelease(by actor: String, reason: String, at moment: Moment) {
+        self.history.removeAll { $0.kind == .released }
+        self.record(.released, detail: actor.isEmpty ? reason : "\(actor): \(reason)", at: moment)
+    }
+
     /// Adds an event to the history, which stays bounded: the latest trouble of an operation replaces the one before,
     /// and when all is full the oldest event goes that is for information only.
     mutating func record(

@@ -85,7 +85,7 @@ package struct GlobalTransaction: Hashable, Sendable {
     /// Its place among the commands of that entry. With `acceptedIndex` it gives the order of acceptance.
     package let acceptedOrdinal: UInt32
     /// From this log time on, a deadline in the log aborts it if it is still undecided.
-    package let deadline: LogTime
+    package internal(set) var deadline: LogTime
     package internal(set) var state: TransactionState
     package internal(set) var decision: Decision?
     /// Why it was aborted, in plain words. At most `Limits.textLength` bytes.
@@ -98,6 +98,15 @@ package struct GlobalTransaction: Hashable, Sendable {
     package internal(set) var branches: [Branch]
     /// Oldest first; at most `Limits.historyLength(branches:)` events.
     package internal(set) var history: [HistoryEvent]
+
+    /// The entry of the log that decided it.
+    package var decidedIndex: UInt64? {
+        guard self.decision != nil else { return nil }
+        return self.history.last { $0.kind == .decidedCommit || $0.kind == .decidedAbort }?.index
+    }
+
+    /// The entry by which an operator let it go on after a restore.
+    package var releasedIndex: UInt64? { self.history.last { $0.kind == .released }?.index }
 
     /// Whether any branch has a call due.
     package var hasCallsDue: Bool { self.branches.contains { $0.state.dueOperation != nil } }

@@ -24,13 +24,15 @@ package struct HistoryEvent: Hashable, Sendable {
         case lateFailure = 11
         /// The transaction has reached its end.
         case finished = 12
+        /// It was held behind a restore, and an operator let it go on.
+        case released = 13
 
         /// Whether the event may be given up when the history is full.
         var isInformational: Bool {
             switch self {
             case .attemptsFailed, .lateSuccess, .lateFailure: true
             case .submitted, .begun, .branchRegistered, .commitRequested, .decidedCommit, .decidedAbort, .succeeded,
-                .failed, .finished:
+                .failed, .finished, .released:
                 false
             }
         }
@@ -50,6 +52,7 @@ package struct HistoryEvent: Hashable, Sendable {
             case .lateSuccess: "late-success"
             case .lateFailure: "late-failure"
             case .finished: "finished"
+            case .released: "released"
             }
         }
     }

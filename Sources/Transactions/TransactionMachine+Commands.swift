@@ -35,6 +35,8 @@ extension TransactionMachine {
             }
         case .liftMark(let lift):
             return self.liftMark(lift, at: moment, effects: &effects)
+        case .release(let release):
+            return self.release(release, at: moment, archive: archive, effects: &effects)
         case .raiseFormat(let format):
             return self.raiseFormat(to: format, at: moment)
         #if NextFormat
@@ -52,7 +54,7 @@ extension TransactionMachine {
             return .rejected(.invalid(error))
         }
         if let existing = self.transactions[submission.gid] ?? archive.archived(submission.gid) {
-            return repeated(differsAt: existing.difference(from: submission))
+            return self.repeated(existing, differsAt: existing.difference(from: submission))
         }
         guard submission.isGidFresh || self.notes.mark == nil else { return .rejected(.forgotten) }
         var transaction = GlobalTransaction(submission, at: moment)
@@ -71,13 +73,18 @@ extension TransactionMachine {
             return .rejected(.invalid(error))
         }
         if let existing = self.transactions[beginning.gid] ?? archive.archived(beginning.gid) {
-            return repeated(differsAt: existing.difference(from: beginning))
+            return self.repeated(existing, differsAt: existing.difference(from: beginning))
         }
         guard beginning.isGidFresh || self.notes.mark == nil else { return .rejected(.forgotten) }
         let transaction = GlobalTransaction(beginning, at: moment)
         effects.append(.deadlineSet(beginning.gid, transaction.deadline))
         self.insert(transaction)
         return .accepted(isNew: true)
+    }
+
+    /// The answer to a request for a transaction that exists already. Of a held one nobody is told how it stands.
+    private func repeated(_ existing: GlobalTransaction, differsAt path: String?) -> CommandResult {
+        path == nil && self.isHeld(existing) ? .rejected(.held) : Transactions.repeated(differsAt: path)
     }
 
     private mutating func insert(_ transaction: GlobalTransaction) {
@@ -100,12 +107,20 @@ extension TransactionMachine {
     ) -> CommandResult {
         guard let position = self.transactions.index(forKey: gid) else {
             guard var finished = archive.archived(gid) else { return .rejected(self.rejectionOfUnknown) }
-            return rule(&finished, &effects)
+            return self.isHeld(finished) ? .rejected(.held) : rule(&finished, &effects)
         }
         guard !self.isHeld(self.transactions.values[position]) else { return .rejected(.held) }
+        return self.update(gid) { rule(&$0, &effects) }
+    }
+
+    /// Changes a transaction that is in memory, in place, and keeps count of it.
+    mutating func update<Result>(_ gid: Gid, _ rule: (inout GlobalTransaction) -> Result) -> Result {
+        guard let position = self.transactions.index(forKey: gid) else {
+            fatalError("broken invariant: \(gid) is changed, and isn't in memory")
+        }
         let wasFinished = self.transactions.values[position].state.isFinished
         let length = self.transactions.values[position].estimatedLength
-        let result = rule(&self.transactions.values[position], &effects)
+        let result = rule(&self.transactions.values[position])
         guard !wasFinished else { return result }
         self.noteChange(of: gid)
         self.liveBytes -= length

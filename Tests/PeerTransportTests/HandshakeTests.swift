@@ -46,8 +46,8 @@ import Testing
     }
 
     @Test("A member that was not heard of before is believed, and its storage id is to be kept") func firstUse() {
-        var three = TestNode.identity("n3")
-        three.listing = 0
+        let three = PeerIdentity(
+            cluster: TestNode.cluster, node: "n3", storage: TestNode.storage(of: "n3"), listing: 0, founding: 0)
         #expect(Self.answer(three) == .establish(three, answer: .welcome(Self.one), isFirstUse: true))
         var directory = Self.directory
         directory.learn(three.storage, of: "n3")
@@ -80,11 +80,16 @@ import Testing
         #expect(directory.check(identity("n2", Self.two.storage.rawValue, listing: nil)) == .known)
         // A cluster that has never changed its members has removed none.
         #expect(Self.directory.check(identity("n9", 9, listing: 0)) == .unknownNode)
-        // A member that is not known is believed at first use if a log names it, and this node's reaches as far: else it may
-        // be one that has taken a lost one's place.
+        // A member that is not known is believed at first use if the cluster began with its folder, however far its log
+        // reaches: else it may be one that has taken a lost one's place.
         let unknown = MemberDirectory(["n3": .unknown], committed: 40)
-        #expect(unknown.check(identity("n3", 3, listing: 0)) == .firstUse)
-        #expect(unknown.check(identity("n3", 3, listing: 40)) == .firstUse)
+        for listing: LogIndex in [0, 40, 41] {
+            let founder = PeerIdentity(
+                cluster: TestNode.cluster, node: "n3", storage: StorageID(rawValue: 3), listing: listing, founding: 0)
+            #expect(unknown.check(founder) == .firstUse)
+        }
+        #expect(unknown.check(identity("n3", 3, listing: 0)) == .unknownNode)
+        #expect(unknown.check(identity("n3", 3, listing: 40)) == .unknownNode)
         #expect(unknown.check(identity("n3", 3, listing: 41)) == .newer)
         #expect(unknown.check(identity("n3", 3, listing: nil)) == .unknownNode)
 
@@ -95,6 +100,34 @@ import Testing
         #expect(
             handshake.received(Self.frame(.hello, hello.encoded), directory: directory)
                 == .establish(younger, answer: .welcome(Self.one), isFirstUse: false))
+    }
+
+    @Test(
+        "Nodes that began with different state don't talk to each other; who joined later has no beginning of its own")
+    func beginnings() {
+        func identity(_ node: NodeID, founding: UInt64?) -> PeerIdentity {
+            PeerIdentity(
+                cluster: TestNode.cluster, node: node, storage: TestNode.storage(of: node), listing: 0,
+                founding: founding)
+        }
+        func met(_ one: PeerIdentity, _ two: PeerIdentity) -> (answer: Handshake.Action, conclusion: Handshake.Action) {
+            var accepting = Handshake(accepting: one)
+            _ = accepting.connected()
+            let hello = HandshakeMessage.hello(two, target: one.node).encoded
+            let answer = accepting.received(Self.frame(.hello, hello), directory: Self.directory)
+            var connecting = Handshake(connecting: two, to: one.node)
+            _ = connecting.connected()
+            let welcome = HandshakeMessage.welcome(one).encoded
+            return (answer, connecting.received(Self.frame(.welcome, welcome), directory: Self.directory))
+        }
+        let one = identity("n1", founding: 7)
+        #expect(met(one, identity("n2", founding: 8)).answer == .refuse(.otherBeginning("n2")))
+        #expect(met(one, identity("n2", founding: 8)).conclusion == .reject(.otherBeginning("n1")))
+        #expect(met(one, identity("n2", founding: 0)).answer == .refuse(.otherBeginning("n2")))
+        for two in [identity("n2", founding: 7), identity("n2", founding: nil)] {
+            #expect(met(one, two).answer == .establish(two, answer: .welcome(one), isFirstUse: false))
+            #expect(met(one, two).conclusion == .establish(one, answer: nil, isFirstUse: false))
+        }
     }
 
     @Test("Nodes of two formats talk to each other until one's cluster uses what the other doesn't know (faults 39)")

@@ -85,14 +85,15 @@ import Testing
         #expect(try await leader.run { $0.openConnections } == 0)
     }
 
-    @Test("A member that was heard as one of a longer log is learned when this node's log reaches as far")
+    @Test("A founder that was heard as one of a longer log is learned when this node's log names it too")
     func learnedLater() async throws {
         let nobody = PeerAddress(host: "127.0.0.1", port: 1)
-        let one = try await TestNode("n1", peers: ["n2": nobody], directory: MemberDirectory(["n2": .unknown]))
+        let one = try await TestNode("n1", peers: ["n2": nobody], directory: MemberDirectory([:]))
         let address = try await one.listen()
         let storage = TestNode.storage(of: "n2")
         let two = try await TestNode(
-            "n2", identity: PeerIdentity(cluster: TestNode.cluster, node: "n2", storage: storage, listing: 5),
+            "n2",
+            identity: PeerIdentity(cluster: TestNode.cluster, node: "n2", storage: storage, listing: 5, founding: 0),
             peers: ["n1": address])
         _ = try await two.listen()
         try await two.run { $0.connect() }

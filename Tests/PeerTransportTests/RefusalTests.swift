@@ -110,7 +110,8 @@ import Testing
     @Test("The storage id of a new member is learned on both sides and held to") func firstUse() async throws {
         let nobody = PeerAddress(host: "127.0.0.1", port: 1)
         let founder = { (node: NodeID) in
-            PeerIdentity(cluster: TestNode.cluster, node: node, storage: TestNode.storage(of: node), listing: 0)
+            PeerIdentity(
+                cluster: TestNode.cluster, node: node, storage: TestNode.storage(of: node), listing: 0, founding: 0)
         }
         let first = try await TestNode(
             "n1", identity: founder("n1"), peers: ["n2": nobody], directory: MemberDirectory(["n2": .unknown]),

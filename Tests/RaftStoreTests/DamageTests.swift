@@ -181,10 +181,10 @@ import Testing
     @Test("A file of a newer format is refused by name, not taken for damage")
     func newerFormat() throws {
         let fixture = try StoreFixture()
-        try Self.change(fixture) { database in try database.execute("PRAGMA user_version=2") }
+        try Self.change(fixture) { database in try database.execute("PRAGMA user_version=99") }
         #expect(
             throws: StoreError.unsupportedFormat(
-                path: fixture.file(DataFolder.Names.database), found: 2, supported: 1)
+                path: fixture.file(DataFolder.Names.database), found: 99, supported: 2)
         ) { try fixture.recovered() }
     }
 }

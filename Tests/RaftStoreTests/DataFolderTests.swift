@@ -38,16 +38,16 @@ import Testing
                 position: LogPosition(index: LogIndex(rawValue: 9), term: Term(rawValue: 1)), membership: unknown,
                 keepsEntries: false), truncateFrom: nil, entries: [])
         let founding = try StoreFixture()
-        #expect(try founding.open().isFounder)
+        #expect(try founding.open().founding == 0)
         try founding.write([base])
-        #expect(try founding.open().isFounder)
+        #expect(try founding.open().founding == 0)
         let joining = try StoreFixture(isInitialised: false)
         try DataFolder.initialise(
             path: joining.path, clusterID: StoreFixture.cluster, nodeID: .n1, storageID: StorageID(rawValue: 7),
             members: unknown.voters.filter { $0.nodeID != .n1 }, isJoining: true)
-        #expect(try !joining.open().isFounder)
+        #expect(try joining.open().founding == nil)
         try joining.write([base])
-        #expect(try !joining.open().isFounder)
+        #expect(try joining.open().founding == nil)
     }
 
     @Test("A folder with something else in it becomes no node's")

@@ -43,7 +43,10 @@ import Transactions
         let state = try StateDatabase.open(path: target, identity: Self.other).load()
         #expect(state.live == fixture.expected().live && state.sum == fixture.expected().sum)
         #expect(state.appliedIndex == backup.appliedIndex)
-        #expect(state.notes.mark == RestoreMark(source: Fixture.identity.clusterID, index: backup.appliedIndex))
+        #expect(
+            state.notes.mark
+                == RestoreMark(
+                    source: Fixture.identity.clusterID, index: backup.appliedIndex, certain: backup.appliedIndex))
         #expect(state.notes.audit.map(\.kind) == [.restored])
         #expect(TransactionMachine(state).notes == state.notes)
         // Every machine that restores the same file comes to the same state.

@@ -32,8 +32,9 @@ import Transactions
     @Test("Another format is refused by its number")
     func format() throws {
         let folder = try TemporaryFolder.filled()
-        try folder.edit { database in try database.execute("UPDATE meta SET format = 4") }
-        let expected = StateStoreError.unsupportedFormat(path: folder.file(), found: 4, supported: 3)
+        try folder.edit { database in try database.execute("UPDATE meta SET format = 99") }
+        let expected = StateStoreError.unsupportedFormat(
+            path: folder.file(), found: 99, supported: StateRecovery.format)
         #expect(throws: expected) { try StateDatabase.open(folder) }
         #expect(throws: expected) { try ArchiveReader(path: folder.file(), identity: Fixture.identity) }
     }

@@ -8,12 +8,15 @@ import Transactions
     private static let source = [UInt8](repeating: 7, count: 16)
 
     /// A state with a saga under way, an open transaction and one that is being undone, backed up and restored.
-    private static func restored() -> Fixture {
+    /// - Parameter doubtful: entries at the end that may never have been a majority's.
+    private static func restored(doubtful: UInt64 = 0, _ prepare: (inout Fixture) -> Void = { _ in }) -> Fixture {
         var fixture = Fixture()
         fixture.apply(.saga("a"), .begin(.tcc, gid: .test("open")), .saga("a", "b", gid: .test("undone")))
         fixture.answer("a", .action, .failure, gid: .test("undone"))
         fixture.apply(.saga("a", gid: .test("done")))
         fixture.answer("a", .action, .success, gid: .test("done"))
+        fixture.archiveAndEvict()
+        prepare(&fixture)
         fixture.archiveAndEvict()
         var machine = fixture.machine
         let changes = machine.takeChanges()
@@ -21,7 +24,8 @@ import Transactions
             restoring: machine.allLive.compactMap { machine.transaction($0) }, logTime: machine.logTime,
             appliedIndex: machine.appliedIndex, sum: changes.sum,
             notes: ClusterNotes().restored(
-                .restored, from: Self.source, at: machine.appliedIndex, time: machine.logTime))
+                .restored, from: Self.source, at: machine.appliedIndex, certain: machine.appliedIndex - doubtful,
+                time: machine.logTime))
         return fixture
     }
 
@@ -84,15 +88,105 @@ import Transactions
         #expect(fixture.apply(one: .abort(.test("done"), reason: nil)) == .rejected(.alreadyDecided(.commit)))
     }
 
+    @Test("Submitted again, a held one doesn't show how it stands; other content is named")
+    func repeated() {
+        var fixture = Self.restored()
+        #expect(fixture.apply(one: .saga("a")) == .rejected(.held))
+        #expect(fixture.apply(one: .begin(.tcc, gid: .test("open"))) == .rejected(.held))
+        #expect(fixture.apply(one: .saga("b")) == .rejected(.contentConflict(path: "/branches/0/id")))
+        #expect(fixture.apply(one: .saga("a", "b", gid: .test("undone"))) == .accepted(isNew: false))
+    }
+
+    private static func release(_ gid: Gid) -> Command {
+        .release(Release(gid: gid, actor: "Ada", reason: "both banks have booked it"))
+    }
+
+    @Test("One is released: it alone goes on, with all of its time, and its history says who and why")
+    func released() throws {
+        var fixture = Self.restored()
+        fixture.clock = 1_000_000
+        #expect(fixture.apply(one: Self.release(.test)) == .accepted(isNew: true))
+        #expect(fixture.effects == [.deadlineSet(.test, LogTime(rawValue: 1_010_000)), .callsDue(.test)])
+        #expect(fixture.apply(one: Self.release(.test)) == .alreadyDone)
+        #expect(fixture.due() == ["a action"])
+        #expect(fixture.due(.test("open")).isEmpty)
+        #expect(fixture.transaction(.test)?.history.last?.detail == "Ada: both banks have booked it")
+        fixture.answer("a", .action, .success)
+        #expect(fixture.state(.test) == .committed)
+        // Aborted by who knows that it was.
+        #expect(fixture.apply(one: Self.release(.test("open"))) == .accepted(isNew: true))
+        #expect(fixture.apply(one: .abort(.test("open"), reason: nil)) == .accepted(isNew: true))
+        #expect(fixture.apply(one: Self.release(.test("who"))) == .rejected(.forgotten))
+        #expect(fixture.apply(one: Self.release(.test("done"))) == .alreadyDone)
+        // What comes from the disk says so too.
+        let open = try #require(fixture.transaction(.test("open")))
+        #expect(try GlobalTransaction(decoding: open.encoded()) == open)
+        // The lift leaves alone what goes on already.
+        fixture.clock = 2_000_000
+        #expect(fixture.apply(one: Self.lift) == .accepted(isNew: true) && fixture.effects.isEmpty)
+    }
+
+    @Test("What entries decided that may never have been a majority's is held, finished or not")
+    func doubtful() {
+        var fixture = Self.restored(doubtful: 3) { fixture in
+            fixture.apply(.saga("a", gid: .test("late")), .saga("a", gid: .test("late-2")))
+            fixture.answer("a", .action, .success, gid: .test("late"))
+            fixture.apply(.saga("a", "b", gid: .test("later")))
+            fixture.answer("a", .action, .failure, gid: .test("late-2"))
+        }
+        // The last three: "late" decided and finished, "later" accepted, "late-2" decided and finished.
+        for gid in [Gid.test("late"), .test("late-2"), .test("later")] {
+            #expect(fixture.transaction(gid).map(fixture.machine.isHeld) == true, "\(gid)")
+            #expect(fixture.apply(one: .abort(gid, reason: nil)) == .rejected(.held))
+            #expect(fixture.due(gid).isEmpty)
+        }
+        #expect(fixture.apply(one: .commit(.test("done"))) == .alreadyDone)
+        #expect(fixture.due(.test("undone")) == ["a compensate"])
+        #expect(fixture.apply(one: Self.release(.test("late"))) == .rejected(.held))
+        #expect(fixture.apply(one: Self.release(.test("later"))) == .accepted(isNew: true))
+        #expect(fixture.due(.test("later")) == ["a action"])
+        fixture.apply(Self.lift)
+        #expect(fixture.apply(one: .abort(.test("late-2"), reason: nil)) == .alreadyDone)
+    }
+
+    @Test("What was being carried out in doubt stands still until it is released, then goes on as recorded")
+    func doubtfulDecision() {
+        var fixture = Self.restored(doubtful: 1) { fixture in
+            fixture.apply(.saga("a", "b", gid: .test("late")))
+            fixture.answer("a", .action, .success, gid: .test("late"))
+            fixture.answer("b", .action, .failure, gid: .test("late"))
+        }
+        let gid = Gid.test("late")
+        #expect(fixture.state(gid) == .aborting && fixture.due(gid).isEmpty)
+        #expect(fixture.answer("b", .compensate, .success, gid: gid) == .rejected(.held))
+        #expect(fixture.apply(one: Self.release(gid)) == .accepted(isNew: true))
+        #expect(fixture.effects == [.callsDue(gid)])
+        #expect(fixture.due(gid) == ["b compensate"])
+    }
+
+    @Test("What one restore has left in doubt stays so through the next")
+    func nested() {
+        func restore(_ notes: ClusterNotes, at index: UInt64, certain: UInt64) -> ClusterNotes {
+            notes.restored(.recovered, from: Self.source, at: index, certain: certain, time: .zero)
+        }
+        let recovered = restore(ClusterNotes(), at: 20, certain: 10)
+        #expect(restore(recovered, at: 40, certain: 40).mark?.certain == 10)
+        #expect(restore(restore(ClusterNotes(), at: 20, certain: 20), at: 40, certain: 30).mark?.certain == 30)
+    }
+
     @Test("Lifted once: what was held goes on at once, unknown is unknown again, and the audit says who and why")
     func lifted() {
         var fixture = Self.restored()
+        fixture.clock = 1_000_000
         #expect(fixture.apply(one: Self.lift) == .accepted(isNew: true))
         #expect(
             fixture.effects == [
-                .deadlineSet(.test, LogTime(rawValue: 11_000)), .callsDue(.test),
-                .deadlineSet(.test("open"), LogTime(rawValue: 11_000)), .callsDue(.test("open")),
+                .deadlineSet(.test, LogTime(rawValue: 1_010_000)), .callsDue(.test),
+                .deadlineSet(.test("open"), LogTime(rawValue: 1_010_000)), .callsDue(.test("open")),
             ])
+        // All of its time again: it stood long behind its first deadline.
+        #expect(fixture.apply(one: .deadlineReached(.test)) == .rejected(.deadlineNotReached))
+        #expect(fixture.machine.deadlines.map(\.deadline) == [1_010_000, 1_010_000].map(LogTime.init(rawValue:)))
         #expect(fixture.due() == ["a action"])
         #expect(fixture.apply(one: .commit(.test("who"))) == .rejected(.unknownTransaction))
         #expect(fixture.apply(one: .saga("a", gid: .test("who"))) == .accepted(isNew: true))
@@ -127,7 +221,7 @@ import Transactions
     func bounds() {
         var notes = ClusterNotes()
         for index in 1...(UInt64(Limits.auditRecords) + 5) {
-            notes = notes.restored(.recovered, from: Self.source, at: index, time: .zero)
+            notes = notes.restored(.recovered, from: Self.source, at: index, certain: index, time: .zero)
         }
         #expect(notes.audit.count == Limits.auditRecords)
         #expect(notes.audit.first?.index == 6)
@@ -141,7 +235,9 @@ import Transactions
         let submission = Submission(
             gid: .test, kind: .saga, timeoutMilliseconds: 10, branches: [.saga("a")], isGidFresh: true)
         let beginning = Beginning(gid: .test, kind: .tcc, timeoutMilliseconds: 10, isGidFresh: true)
-        for command in [Self.lift, .submit(submission), .begin(beginning), .saga("a"), .begin(.tcc)] {
+        for command in [
+            Self.lift, Self.release(.test), .submit(submission), .begin(beginning), .saga("a"), .begin(.tcc),
+        ] {
             #expect(try Command(decoding: command.encoded()) == command)
         }
         for result in [CommandResult.rejected(.forgotten), .rejected(.held)] {

@@ -93,6 +93,24 @@ extension CoordinatorClient {
         }
     }
 
+    /// Lets one transaction that a restore holds go on before the mark is lifted: undecided, it gets all of its time again,
+    /// and its calls that are due are made anew; decided in doubt, what was recorded is carried out.
+    /// - Parameters:
+    ///   - gid: the transaction.
+    ///   - reason: why that is right, for its history; 1 to 256 bytes.
+    ///   - actor: who says so.
+    ///   - patience: how long to go on trying; `nil` is the configuration's.
+    /// - Throws: `.held` if it has finished in doubt: only the lifting of the mark ends that.
+    public func release(
+        _ gid: String, reason: String, actor: String = "", patience: Duration? = nil
+    ) async throws(CoordinatorClientError) -> Transaction {
+        let target = try path(of: gid) + "/release"
+        let body = try encoded(["reason": reason, "actor": actor], gid: gid)
+        return try await self.change(gid, wait: .zero, patience: patience) { _ in
+            HTTPCall(method: .POST, target: target, body: body)
+        }
+    }
+
     /// Reads one transaction.
     /// - Parameters:
     ///   - gid: the transaction.

@@ -8,6 +8,8 @@ public struct ClusterAudit: Codable, Hashable, Sendable {
         public let source: String
         /// The last entry whose effect the backup holds. Transactions that were undecided there are held.
         public let index: UInt64
+        /// The last of these that is known to have been committed. What later ones decided is held too.
+        public let certain: UInt64
     }
 
     /// Something that was done.

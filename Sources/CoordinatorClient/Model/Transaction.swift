@@ -8,8 +8,12 @@ public struct Transaction: Hashable, Sendable, Codable {
     public var `protocol`: TransactionProtocol
     /// How far it is.
     public var state: TransactionState
-    /// What was decided; `nil` while nothing is. Once set it never changes.
+    /// What was decided; `nil` while nothing is, or while it is held. Once set it never changes.
     public var outcome: Outcome?
+    /// True while a restore has left its outcome open: see `CoordinatorClient.release`.
+    public var held: Bool?
+    /// What the log that was left over says of the outcome of a held one: it may never have been a majority's.
+    public var recordedOutcome: Outcome?
     /// Why it was aborted, or is not done yet.
     public var reason: String?
     /// Milliseconds from `createdAt` to `deadline`.
@@ -38,9 +42,11 @@ public struct Transaction: Hashable, Sendable, Codable {
     /// The fields' names on the wire.
     public enum CodingKeys: String, CodingKey {
         /// See the properties of the same names.
-        case gid, `protocol`, state, outcome, reason, concurrent, deadline, branches, history, node, term, index
+        case gid, `protocol`, state, outcome, held, reason, concurrent, deadline, branches, history, node, term, index
         /// `timeoutMilliseconds`.
         case timeoutMilliseconds = "timeout_ms"
+        /// `recordedOutcome`.
+        case recordedOutcome = "recorded_outcome"
         /// `createdAt`.
         case createdAt = "created_at"
         /// `decidedAt`.
@@ -100,8 +106,12 @@ public struct TransactionSummary: Hashable, Sendable, Codable {
     public var `protocol`: TransactionProtocol
     /// How far it is.
     public var state: TransactionState
-    /// What was decided; `nil` while nothing is.
+    /// What was decided; `nil` while nothing is, or while it is held.
     public var outcome: Outcome?
+    /// True while a restore has left its outcome open: see `CoordinatorClient.release`.
+    public var held: Bool?
+    /// What the log that was left over says of the outcome of a held one: it may never have been a majority's.
+    public var recordedOutcome: Outcome?
     /// Why it was aborted, or is not done yet.
     public var reason: String?
     /// When it was recorded.
@@ -116,7 +126,9 @@ public struct TransactionSummary: Hashable, Sendable, Codable {
     /// The fields' names on the wire.
     public enum CodingKeys: String, CodingKey {
         /// See the properties of the same names.
-        case gid, `protocol`, state, outcome, reason, deadline
+        case gid, `protocol`, state, outcome, held, reason, deadline
+        /// `recordedOutcome`.
+        case recordedOutcome = "recorded_outcome"
         /// `createdAt`.
         case createdAt = "created_at"
         /// `decidedAt`.

@@ -22,6 +22,14 @@ enum ClientRequest: Sendable {
     case notes(Reply<NotesReading>)
     case backup(Reply<BackupSource>)
 
+    /// Whether it is answered from what this node has applied, whatever that is.
+    var readsState: Bool {
+        switch self {
+        case .localRead, .waitForDecision, .list, .notes, .backup: true
+        case .command, .linearizableRead, .clusterStatus, .transferLeadership, .members, .catchUp: false
+        }
+    }
+
     /// Says why there is no answer.
     func fail(_ error: CoordinatorError) {
         switch self {

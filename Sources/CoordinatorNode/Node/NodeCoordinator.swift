@@ -61,7 +61,7 @@ package final class NodeCoordinator: Coordinator {
         let sorted = page.values.sorted { $0.gid < $1.gid }
         return TransactionPage(
             transactions: Array(sorted.prefix(limit)), next: sorted.count > limit ? sorted[limit - 1].gid : nil,
-            term: memory.term, index: memory.index)
+            mark: memory.mark, term: memory.term, index: memory.index)
     }
 
     package func clusterStatus() async throws(CoordinatorError) -> ClusterStatus {
@@ -77,7 +77,8 @@ package final class NodeCoordinator: Coordinator {
     }
 
     package func notes() async throws(CoordinatorError) -> NotesReading {
-        try await self.ask { .notes($0) }
+        try await self.ask { .catchUp($0) }
+        return try await self.ask { .notes($0) }
     }
 
     package func backup() async throws(CoordinatorError) -> BackupSource {

@@ -17,10 +17,9 @@ extension NodeDriver {
 
     /// One at a time: each costs as much room on the disk as the state itself.
     func backUp(_ reply: @escaping ClientRequest.Reply<BackupSource>) {
-        guard self.backup == nil else {
-            return reply(.failure(.refused(reason: "this node is taking another backup")))
+        guard self.backup == nil, self.sentBackup == nil else {
+            return reply(.failure(.refused(reason: "this node is taking or sending another backup")))
         }
-        guard !self.isDiskFull else { return reply(.failure(.refused(reason: "this node's disk is full"))) }
         self.backup = Backup(index: self.applier.applied.index, reply: reply)
         self.goOnBackingUp()
     }
@@ -28,6 +27,10 @@ extension NodeDriver {
     /// Takes the copy once the state's file holds what is applied.
     func goOnBackingUp() {
         guard let backup = self.backup, !backup.isUnderWay, !self.applier.isFrozen else { return }
+        guard !self.isDiskFull else {
+            self.backup = nil
+            return backup.reply(.failure(.refused(reason: "this node's disk is full")))
+        }
         guard self.applier.written >= backup.index else {
             self.applier.prepareCheckpoint()
             return self.scheduleTurn()
@@ -45,6 +48,7 @@ extension NodeDriver {
             self.logger.info(
                 "Took a backup",
                 metadata: [LogKey.index: "\(source.snapshot.appliedIndex)", LogKey.bytes: "\(source.snapshot.length)"])
+            self.sentBackup = source
             backup.reply(.success(source))
         case .failure(let error):
             self.logger.warning("A backup can't be taken", metadata: [LogKey.reason: "\(error)"])

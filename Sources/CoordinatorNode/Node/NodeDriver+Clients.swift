@@ -10,6 +10,9 @@ import Transactions
 extension NodeDriver {
     func take(_ request: ClientRequest) {
         guard !self.isDraining else { return request.fail(.stopping) }
+        if request.readsState, self.lacksState {
+            return request.fail(.noState(retryAfter: self.settings.retryAfter))
+        }
         switch request {
         case .command(let command, let reply): self.admit(.command(command, reply), request)
         case .linearizableRead(let gid, let reply): self.admit(.read(gid, reply), request)
@@ -20,7 +23,8 @@ extension NodeDriver {
             reply(
                 .success(
                     TransactionPage(
-                        transactions: page, next: nil, term: self.applier.applied.term.rawValue,
+                        transactions: page, next: nil, mark: self.applier.machine.notes.mark,
+                        term: self.applier.applied.term.rawValue,
                         index: self.applier.applied.index.rawValue)))
         case .clusterStatus(let reply): self.gatherStatus(reply)
         case .transferLeadership(let target, let reply): self.transferLeadership(to: target, reply)
@@ -36,17 +40,14 @@ extension NodeDriver {
         }
     }
 
+    /// What isn't known here may well be known to the cluster: the state is lost, or this node has joined and has none yet.
+    private var lacksState: Bool {
+        self.core.lacksState || (self.applier.applied == .zero && self.identity.founding == nil)
+    }
+
     private func admit(_ purpose: PendingRequest.Purpose, _ request: ClientRequest) {
         guard self.pending.count < self.settings.maximumWaitingRequests else {
             return request.fail(.overloaded(retryAfter: self.settings.retryAfter))
-        }
-        if case .command(let command, _) = purpose, !self.applier.machine.admits(command) {
-            return request.fail(
-                .refused(
-                    reason: """
-                        that needs format \(command.format), and the cluster uses format \(self.applier.machine.format) \
-                        until every member knows a newer one
-                        """))
         }
         let number = self.nextNumber()
         let deadline = NIODeadline.now() + self.settings.leaderWait
@@ -70,6 +71,8 @@ extension NodeDriver {
             guard !self.isOverloaded(by: command) else {
                 return self.refuseOverloaded(number)
             }
+            // A raise of the format may be in the log, and not applied here yet.
+            guard self.applier.machine.admits(command) else { return self.park(number) }
             self.queue.append((command, .client(number)))
             self.scheduleTurn()
         case .read, .catchUp: self.add(.read(ReadID(rawValue: number)))
@@ -168,7 +171,7 @@ extension NodeDriver {
             self.applier.machine.liveCount >= self.settings.maximumLiveTransactions
                 || self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
         case .registerBranch: self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
-        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark, .raiseFormat: false
+        case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark, .release, .raiseFormat: false
         #if NextFormat
             case .remark: false
         #endif
@@ -201,6 +204,10 @@ extension NodeDriver {
             bytes = 0
         }
         for (command, proposer) in self.queue {
+            guard self.applier.machine.admits(command) else {
+                self.notProposed(proposer)
+                continue
+            }
             let length = command.estimatedLength
             if bytes + length > Self.entryBytes || commands.count == Self.entryCommands { propose() }
             commands.append(command)
@@ -364,8 +371,15 @@ extension NodeDriver {
     func reasonWithoutAnswer(of request: PendingRequest) -> CoordinatorError {
         switch request.purpose {
         case .read, .catchUp: return .noLeader(retryAfter: self.settings.retryAfter)
-        case .command:
+        case .command(let command, _):
             if request.isPerhapsProposed { return .outcomeUnknown }
+            guard self.applier.machine.admits(command) else {
+                return .refused(
+                    reason: """
+                        that needs format \(command.format), and the cluster uses format \(self.applier.machine.format) \
+                        until every member knows a newer one
+                        """)
+            }
             if case .underWay = request.whereabouts { return .outcomeUnknown }
             return self.isStopping ? .stopping : .noLeader(retryAfter: self.settings.retryAfter)
         }

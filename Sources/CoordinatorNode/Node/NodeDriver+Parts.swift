@@ -38,7 +38,7 @@ extension NodeDriver {
         let recovered = parts.recovered
         var raft = RaftConfiguration(nodeID: recovered.identity.node, voters: [])
         raft.storageID = recovered.identity.storage
-        raft.isFounder = recovered.isFounder
+        raft.isFounder = recovered.identity.founding != nil
         raft.heartbeatInterval = configuration.timing.heartbeat.wholeNanoseconds
         let shortest = configuration.timing.electionTimeoutMinimum.wholeNanoseconds
         raft.electionTimeout = shortest...max(shortest, configuration.timing.electionTimeoutMaximum.wholeNanoseconds)

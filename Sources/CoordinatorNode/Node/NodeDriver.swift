@@ -51,6 +51,8 @@ final class NodeDriver {
     var handedOut: SnapshotDescription?
     var fetch: SnapshotFetch?
     var backup: Backup?
+    /// The last copy, while it is on its way to a client.
+    weak var sentBackup: BackupSource?
     /// A snapshot that is to become the applied state.
     var installing: SnapshotOffer?
     /// Digests of the applied state, to be held against those of others.
@@ -242,6 +244,7 @@ final class NodeDriver {
                 ? "The log's disk is full: this node can't lead until there is room" : "The log's disk has room again")
         self.isDiskFull = isFull
         self.vitals.isDiskFull = isFull
+        self.goOnBackingUp()
         self.add(.diskFull(isFull))
     }
 

@@ -15,8 +15,6 @@ struct RecoveredNode: Sendable {
     private(set) var identity: PeerIdentity
     /// Lives of other members' folders that this node has heard of first.
     let learnedStorage: [NodeID: StorageID]
-    /// The cluster began with this folder.
-    let isFounder: Bool
     let addresses: AddressBook
     private(set) var log: RecoveredLog
     let statePath: String
@@ -50,10 +48,10 @@ struct RecoveredNode: Sendable {
         self.log = log.takeRecovered()
         self.learnedStorage = Dictionary(
             log.members.map { ($0.nodeID, $0.storageID) }, uniquingKeysWith: { first, _ in first })
-        self.isFounder = log.isFounder
         self.addresses = AddressBook(configuration)
         self.identity = PeerIdentity(
-            cluster: log.identity.clusterID, node: log.identity.nodeID, storage: log.identity.storageID, knows: known)
+            cluster: log.identity.clusterID, node: log.identity.nodeID, storage: log.identity.storageID,
+            founding: log.founding, knows: known)
         self.statePath = node.data + "/state.db"
         self.stateIdentity = StateIdentity(
             clusterID: self.identity.cluster.bytes, nodeID: self.identity.node.rawValue,
@@ -118,11 +116,13 @@ struct RecoveredNode: Sendable {
             index: LogIndex(rawValue: state.appliedIndex), term: Term(rawValue: state.appliedTerm))
         // A fresh file, which a snapshot will fill.
         if self.lacksState, self.applied == .zero { return }
-        guard self.applied.index >= self.log.base.index else {
+        switch self.log.fit(of: self.applied, marker: try? SnapshotMarker.read(folder: self.folder)) {
+        case .held: break
+        case .installing(let offer): self.unfinishedInstall = offer
+        case .tooOld:
             throw .stateTooOld(
                 path: self.statePath, appliedIndex: state.appliedIndex, first: self.log.base.index.rawValue)
-        }
-        guard self.log.holds(self.applied) || self.isInstalling(self.applied) else {
+        case .foreign:
             throw .stateNotInLog(
                 path: self.statePath, appliedIndex: state.appliedIndex, appliedTerm: state.appliedTerm,
                 lastIndex: self.log.lastIndex.rawValue)
@@ -131,14 +131,7 @@ struct RecoveredNode: Sendable {
         self.identity.uses = self.machine.format
     }
 
-    /// Whether the state is a snapshot's that the log doesn't know of yet, as its marker says.
-    private mutating func isInstalling(_ position: LogPosition) -> Bool {
-        guard let bytes = try? SnapshotMarker.read(folder: FilePath.folder(of: self.statePath)) else { return false }
-        var reader = ByteReader(bytes)
-        guard let offer = try? MessageCodec.decodeOffer(from: &reader), offer.position == position else { return false }
-        self.unfinishedInstall = offer
-        return true
-    }
+    private var folder: String { FilePath.folder(of: self.statePath) }
 
     /// Brings the log to the end of an install that was cut off, and removes what fetches and copies have left.
     mutating func finishInstall(in log: SQLiteLog, logger: Logger) throws(NodeError) {

@@ -49,6 +49,7 @@ package enum Describe {
         case .attemptsFailed(let failed): "\(failed.gid)/\(failed.branchID) \(failed.operation.name) fails"
         case .deadlineReached(let gid): "deadline \(gid)"
         case .liftMark: "lifts the mark"
+        case .release(let release): "releases \(release.gid)"
         case .raiseFormat(let format): "raises the format to \(format)"
         #if NextFormat
             case .remark: "remarks"

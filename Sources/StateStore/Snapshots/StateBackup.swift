@@ -15,6 +15,8 @@ package struct StateBackup: Hashable, Sendable {
     package let liveCount: UInt64
     package let archivedCount: UInt64
     package let notes: ClusterNotes
+    /// Of all that: nodes that begin with equal states have equal ones.
+    package let digest: UInt64
 
     /// Reads and checks all of a file, and changes nothing.
     /// - Throws: `rot` with the first thing that is wrong; `unsupportedFormat`; `cannotOpen`.
@@ -30,6 +32,8 @@ package struct StateBackup: Hashable, Sendable {
         self.liveCount = UInt64(state.live.count)
         self.archivedCount = state.archivedCount
         self.notes = state.notes
+        var machine = TransactionMachine(state)
+        self.digest = machine.digest()
     }
 
     /// Makes it the applied state of another cluster's node: a copy under that node's name, with the mark of a restore. All of
@@ -37,8 +41,9 @@ package struct StateBackup: Hashable, Sendable {
     /// - Parameters:
     ///   - target: the file to make; there must be none.
     ///   - kind: `.restored` or `.recovered`.
+    ///   - certain: the last entry that is known to have been committed, see `RestoreMark`; nil: all that it holds.
     package func restore(
-        to target: String, as identity: StateIdentity, _ kind: AuditRecord.Kind
+        to target: String, as identity: StateIdentity, _ kind: AuditRecord.Kind, certain: UInt64? = nil
     ) throws(StateStoreError) {
         let source = try SnapshotFile(reading: self.path)
         let copy = try SnapshotFile(creating: target)
@@ -50,7 +55,8 @@ package struct StateBackup: Hashable, Sendable {
             if piece.count < SnapshotFile.pieceLength { break }
         }
         let notes = self.notes.restored(
-            kind, from: self.identity.clusterID, at: self.appliedIndex, time: self.logTime)
+            kind, from: self.identity.clusterID, at: self.appliedIndex, certain: certain ?? self.appliedIndex,
+            time: self.logTime)
         try StateSnapshot.rewriteMeta(of: target) { meta throws(StateStoreError) in
             meta.clusterID = identity.clusterID
             meta.nodeID = identity.nodeID

@@ -11,7 +11,7 @@ import Transactions
 ///
 /// In this order, so that a crash at any step leaves the old folder whole, under its name or the one that it is kept under:
 /// the state is brought to the end of the log in a folder beside it, a new data folder is made of that, the old one gets
-/// another name, the new one gets its.
+/// another name, the new one gets its. Between these two steps the node has no folder; the next run takes the second one.
 struct ClusterRecovery: Sendable {
     struct Report: Hashable, Sendable, Encodable {
         let node: String
@@ -20,6 +20,8 @@ struct ClusterRecovery: Sendable {
         let clusterID: String
         let source: String
         let index: UInt64
+        /// The last entry that is known to have been committed.
+        let certain: UInt64
     }
 
     private let context: ClusterContext
@@ -34,60 +36,116 @@ struct ClusterRecovery: Sendable {
         if let pid = self.context.process(of: self.node).pid {
             throw CommandFailure(.failure, "node \(self.node.id) runs as process \(pid); stop it first")
         }
-        let work = self.node.data + ".recovering"
         do throws(StoreError) {
-            try Folders.remove(work)
-            try Folders.make(work)
-            let (identity, backup) = try self.bringToTheEnd(in: work)
-            let clusterID = try self.newID(instead: identity.clusterID)
-            try DataFolder.initialise(
-                path: work + "/data", clusterID: clusterID, nodeID: identity.nodeID,
-                members: [Member(nodeID: identity.nodeID, storageID: .unknown)], base: backup.position
-            ) { made throws(StoreError) in try backup.restore(to: work + "/data", as: made, .recovered) }
-            let kept = self.keptName()
-            try Folders.rename(self.node.data, to: kept)
-            try Folders.rename(work + "/data", to: self.node.data)
-            try Folders.remove(work)
-            return Report(
-                node: self.node.id, data: self.node.data, kept: kept, clusterID: clusterID.hex,
-                source: identity.clusterID.hex, index: backup.appliedIndex)
+            if let report = try self.finishEarlierRun() { return report }
+            // It holds the folder's lock until the folder has its new name.
+            let reader = try OfflineLogReader(path: self.node.data)
+            defer { withExtendedLifetime(reader) {} }
+            return try self.recover(reader)
         } catch {
-            try? Folders.remove(work)
             throw CommandFailure(.failure, "node \(self.node.id) can't be recovered: \(error.description)")
         }
     }
 
+    /// The folder that the new one is made in.
+    private var work: String { Self.work(for: self.node) }
+    private var made: String { FilePath.join(self.work, "data") }
+
+    private static func work(for node: ClusterConfiguration.Node) -> String { node.data + ".recovering" }
+
+    /// Whether an earlier run has made the new folder, and was cut off before that got the node's name.
+    static func isCutOff(_ node: ClusterConfiguration.Node) -> Bool {
+        access(node.data, F_OK) != 0 && access(FilePath.join(Self.work(for: node), "data"), F_OK) == 0
+    }
+
+    private func finishEarlierRun() throws(StoreError) -> Report? {
+        guard Self.isCutOff(self.node), case .initialised(let identity, _, _) = try DataFolder.inspect(path: self.made)
+        else { return nil }
+        let mark: RestoreMark
+        do throws(StateStoreError) {
+            let path = FilePath.join(self.made, DataFolder.Names.state)
+            let found = try StateDatabase.open(path: path, identity: StateIdentity(identity)).load().notes.mark
+            guard let found else { throw .rot(path: path, table: "meta", row: "1", reason: "it has no mark") }
+            mark = found
+        } catch {
+            throw .notInitialised(path: self.made, detail: error.description)
+        }
+        try Folders.rename(self.made, to: self.node.data)
+        try Folders.remove(self.work)
+        return self.report(identity.clusterID, mark, kept: self.keptName(isNew: false))
+    }
+
+    private func recover(_ reader: OfflineLogReader) throws(StoreError) -> Report {
+        if let index = DataFolder.removedAt(path: self.node.data) {
+            throw .notInitialised(
+                path: self.node.data,
+                detail: "the node was removed from its cluster at entry \(index), and doesn't know what came after that"
+            )
+        }
+        do throws(StoreError) {
+            try Folders.remove(self.work)
+            try Folders.make(self.work)
+            let (backup, certain) = try self.bringToTheEnd(reader)
+            let clusterID = try self.newID(instead: reader.identity.clusterID)
+            let nodeID = reader.identity.nodeID
+            try DataFolder.initialise(
+                path: self.made, clusterID: clusterID, nodeID: nodeID,
+                members: [Member(nodeID: nodeID, storageID: .unknown)], base: backup.position,
+                founding: backup.digest
+            ) { identity throws(StoreError) in
+                try backup.restore(to: self.made, as: identity, .recovered, certain: certain)
+            }
+            let kept = self.keptName(isNew: true)
+            try Folders.rename(self.node.data, to: kept)
+            try Folders.rename(self.made, to: self.node.data)
+            try Folders.remove(self.work)
+            let mark = RestoreMark(
+                source: reader.identity.clusterID.bytes, index: backup.appliedIndex, certain: certain)
+            return self.report(clusterID, mark, kept: kept)
+        } catch {
+            // The new folder is whole once the old one has another name: the next run finishes the work.
+            if !Self.isCutOff(self.node) { try? Folders.remove(self.work) }
+            throw error
+        }
+    }
+
+    private func report(_ clusterID: ClusterID, _ mark: RestoreMark, kept: String) -> Report {
+        Report(
+            node: self.node.id, data: self.node.data, kept: kept, clusterID: clusterID.hex,
+            source: mark.source.hexadecimal, index: mark.index, certain: mark.certain)
+    }
+
     /// The node's state with everything that its log holds: a copy, since the folder itself stays as it is.
-    private func bringToTheEnd(in work: String) throws(StoreError) -> (StoreIdentity, StateBackup) {
-        let reader = try OfflineLogReader(path: self.node.data)
+    /// - Returns: that, and through which entry it is certainly what a majority had.
+    private func bringToTheEnd(_ reader: OfflineLogReader) throws(StoreError) -> (StateBackup, certain: UInt64) {
         let identity = StateIdentity(reader.identity)
-        let path = work + "/state.db"
-        let log = reader.recovered
+        let path = FilePath.join(self.work, DataFolder.Names.state)
         do throws(StateStoreError) {
             let original = FilePath.join(self.node.data, DataFolder.Names.state)
             if access(original, F_OK) == 0 {
                 _ = try StateSnapshot.take(of: original, identity: identity, to: path)
             }
-            try self.apply(log, to: path, identity)
-            return (reader.identity, try StateBackup(examining: path))
+            let certain = try self.apply(reader.recovered, to: path, identity)
+            return (try StateBackup(examining: path), certain)
         } catch {
             throw .notInitialised(path: self.node.data, detail: error.description)
         }
     }
 
-    private func apply(_ log: RecoveredLog, to path: String, _ identity: StateIdentity) throws(StateStoreError) {
+    /// Only what was committed is ever applied. Of entries behind that it isn't known, but a majority may have had them: what
+    /// they decided stays, and is held.
+    /// - Returns: through which entry the state went before.
+    private func apply(
+        _ stored: RecoveredLog, to path: String, _ identity: StateIdentity
+    ) throws(StateStoreError) -> UInt64 {
         let database = try StateDatabase.open(path: path, identity: identity)
+        try database.verify()
         let state = try database.load()
-        guard state.appliedIndex >= log.base.index.rawValue else {
-            throw .rot(
-                path: path, table: "meta", row: "1",
-                reason: "it is the state at \(state.appliedIndex), and the log begins behind \(log.base.index.rawValue)"
-            )
-        }
-        let archive = try ArchiveReader(path: path, identity: identity)
-        var machine = TransactionMachine(state)
         var last = LogPosition(
             index: LogIndex(rawValue: state.appliedIndex), term: Term(rawValue: state.appliedTerm))
+        let log = try self.log(stored, behind: last, path: path)
+        let archive = try ArchiveReader(path: path, identity: identity)
+        var machine = TransactionMachine(state)
         for entry in log.entries where entry.index > last.index {
             if entry.kind == .command, let batch = try? CommandBatch(decoding: entry.payload) {
                 _ = machine.apply(batch, at: entry.index.rawValue, archive: archive)
@@ -101,6 +159,26 @@ struct ClusterRecovery: Sendable {
                 machine.takeChanges(), appliedIndex: last.index.rawValue, appliedTerm: last.term.rawValue,
                 logTime: machine.logTime))
         _ = try database.sync()
+        return state.appliedIndex
+    }
+
+    /// The log whose entries follow the state.
+    private func log(
+        _ log: RecoveredLog, behind applied: LogPosition, path: String
+    ) throws(StateStoreError) -> RecoveredLog {
+        let place = "it is the state at entry \(applied.index)"
+        switch log.fit(of: applied, marker: try SnapshotMarker.read(folder: self.node.data)) {
+        case .held: return log
+        case .installing(let offer): return log.finishing(offer)
+        case .tooOld:
+            throw .rot(
+                path: path, table: "meta", row: "1", reason: "\(place), and the log begins behind \(log.base.index)")
+        case .foreign:
+            throw .rot(
+                path: path, table: "meta", row: "1",
+                reason: "\(place) of term \(applied.term), which isn't in the log: one of the two was lost or exchanged"
+            )
+        }
     }
 
     private func newID(instead old: ClusterID) throws(StoreError) -> ClusterID {
@@ -119,10 +197,11 @@ struct ClusterRecovery: Sendable {
         return id
     }
 
-    /// A name beside the folder that nothing has yet.
-    private func keptName() -> String {
+    /// The name beside the folder that the old one is kept under: the first that nothing has, or the last that something has.
+    private func keptName(isNew: Bool) -> String {
+        func name(_ number: Int) -> String { "\(self.node.data).before-recover-\(number)" }
         var number = 1
-        while access("\(self.node.data).before-recover-\(number)", F_OK) == 0 { number += 1 }
-        return "\(self.node.data).before-recover-\(number)"
+        while access(name(number), F_OK) == 0 { number += 1 }
+        return name(isNew ? number : number - 1)
     }
 }

@@ -14,6 +14,16 @@ enum Folders {
     /// Gives a folder another name, and syncs the one that it is in.
     static func rename(_ path: String, to name: String) throws(StoreError) {
         guard Glibc.rename(path, name) == 0 else { throw .io(errno: errno, call: "rename", path: path) }
+        try Self.syncParent(of: name)
+    }
+
+    /// Gives a file the name under which it is looked for, unless something has that name, and syncs the folder.
+    static func publish(_ path: String, as name: String) throws(StoreError) {
+        guard link(path, name) == 0, unlink(path) == 0 else { throw .io(errno: errno, call: "link", path: name) }
+        try Self.syncParent(of: name)
+    }
+
+    private static func syncParent(of name: String) throws(StoreError) {
         let parent = FilePath.folder(of: name)
         let descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .io(errno: errno, call: "open", path: parent) }

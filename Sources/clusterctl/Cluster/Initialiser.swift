@@ -53,7 +53,8 @@ struct Initialiser: Sendable {
                 try Folders.makeParents(of: node.data)
                 try DataFolder.initialise(
                     path: node.data, clusterID: clusterID, nodeID: NodeID(rawValue: node.id),
-                    storageID: storageIDs[node.id] ?? .random(), members: members, base: backup?.position ?? .zero
+                    storageID: storageIDs[node.id] ?? .random(), members: members, base: backup?.position ?? .zero,
+                    founding: backup?.digest ?? 0
                 ) { identity throws(StoreError) in
                     try backup?.restore(to: node.data, as: identity, .restored)
                 }
@@ -88,6 +89,12 @@ struct Initialiser: Sendable {
             // A process that has only just begun hasn't locked its folder, and looking into it might keep it from doing so.
             if let pid = self.context.process(of: node).pid {
                 problems.append("\(node.data) is initialised already: node \(node.id) runs on it as process \(pid)")
+                continue
+            }
+            if ClusterRecovery.isCutOff(node) {
+                problems.append(
+                    "a recovery of \(node.id) was cut off; finish it: clusterctl recover --force-new-cluster \(node.id)"
+                )
                 continue
             }
             do throws(StoreError) {

@@ -13,10 +13,12 @@ extension StateBackup {
     }
 
     /// Puts it into a folder that is being made, as the applied state of the folder's node.
-    func restore(to folder: String, as identity: StoreIdentity, _ kind: AuditRecord.Kind) throws(StoreError) {
+    func restore(
+        to folder: String, as identity: StoreIdentity, _ kind: AuditRecord.Kind, certain: UInt64? = nil
+    ) throws(StoreError) {
         do throws(StateStoreError) {
             try self.restore(
-                to: FilePath.join(folder, DataFolder.Names.state), as: StateIdentity(identity), kind)
+                to: FilePath.join(folder, DataFolder.Names.state), as: StateIdentity(identity), kind, certain: certain)
         } catch {
             throw .notInitialised(path: folder, detail: error.description)
         }

@@ -32,10 +32,12 @@ struct Audit: ClusterCommand {
             }
             if lines.isEmpty { lines = ["Nothing was done to this cluster as a whole."] }
             if let mark = audit.restoreMark {
+                let doubt = mark.certain < mark.index ? ", or was decided behind entry \(mark.certain)," : ""
                 lines.append(
                     """
                     The mark of the restore from cluster \(mark.source) at entry \(mark.index) stands: gids that aren't known \
-                    are forgotten, and what was undecided is held. Lift it with: clusterctl lift-restore-mark --reason "..."
+                    are forgotten, and what was undecided\(doubt) is held. Let one go on with: clusterctl tx release, all \
+                    with: clusterctl lift-restore-mark --reason "..."
                     """)
             }
             return lines.joined(separator: "\n")
@@ -50,7 +52,8 @@ struct LiftRestoreMark: ClusterCommand {
         abstract: "Lift the mark of a restore: unknown gids are unknown again, and held transactions go on.",
         discussion: """
             Before you do, compare the participants' books with clusterctl tx list: a transaction that was decided after the
-            backup may now be decided otherwise. It stands in the audit history, with who and why.
+            backup may now be decided otherwise. What was undecided gets all of its time again, and its calls are made anew.
+            Who and why stand in the audit history. To let single transactions go on first: clusterctl tx release.
 
             EXAMPLES
               clusterctl lift-restore-mark --reason "books compared with the banks, see ticket 4711"
@@ -77,7 +80,7 @@ struct LiftRestoreMark: ClusterCommand {
         try self.common.output.result(lift) {
             lift.lifted
                 ? "The mark of the restore is lifted. What was held goes on now."
-                : "No mark of a restore stands; nothing was changed."
+                : "No mark of a restore stands any more; clusterctl audit says who has lifted one."
         }
     }
 }

@@ -4,6 +4,7 @@ import ArgumentParser
 import ClusterConfiguration
 import CoordinatorClient
 import Foundation
+import RaftStore
 import StateStore
 
 /// Copies the state of a running cluster to a file.
@@ -52,8 +53,10 @@ struct Backup: ClusterCommand {
             try await Self.fetch(with: client, from: source, to: partial)
         }
         let backup = try Self.verify(partial, receipt)
-        guard rename(partial, self.file) == 0 else {
-            throw CommandFailure(.failure, "\(self.file): \(String(cString: strerror(errno)))")
+        do throws(StoreError) {
+            try Folders.publish(partial, as: self.file)
+        } catch {
+            throw CommandFailure(.failure, error.description)
         }
         let report = Report(
             file: self.file, bytes: receipt.length, index: backup.appliedIndex,

@@ -11,14 +11,14 @@ struct Recover: ClusterCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a new cluster of one node that is left over. For disasters alone.",
         discussion: """
-            For the case that a majority of the nodes is lost for good. Everything in the node's log counts as committed, and
-            what only the lost nodes had is gone: choose the node whose log reaches furthest (clusterctl log show, or the
-            term and last_index of clusterctl doctor). The node must not be running. The new cluster has an id of its own and
-            this one member; others join with clusterctl members add, on new folders. The old folder is kept under another
-            name.
+            For the case that a majority of the nodes is lost for good. Everything in the node's log stays, and what only the
+            lost nodes had is gone: choose the node whose log reaches furthest (clusterctl log show, or the term and
+            last_index of clusterctl doctor). The node must not be running. The new cluster has an id of its own and this one
+            member; others join with clusterctl members add, on new folders. The old folder is kept under another name.
 
             As after a restore, gids that aren't known are "forgotten" and undecided transactions are held until
-            clusterctl lift-restore-mark.
+            clusterctl lift-restore-mark. Of the last entries of the log it isn't known whether a majority had them: what they
+            decided is held too, "in-doubt", until clusterctl tx release or lift-restore-mark.
 
             EXAMPLES
               clusterctl recover --force-new-cluster n2
@@ -50,6 +50,7 @@ struct Recover: ClusterCommand {
             """
             \(report.node) in \(report.data) is a cluster of its own now, from entry \(report.index) of cluster \(report.source).
             Its old folder is kept as \(report.kept)
+            Certainly a majority's through entry \(report.certain); what later entries decided is in doubt, and held.
             Cluster id: \(report.clusterID)
             Move the folders of the other nodes away, start with: clusterctl start --node \(report.node)
             Then let the others join: clusterctl members add ...

@@ -6,13 +6,13 @@ import CoordinatorClient
 /// Looks at transactions.
 struct Tx: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show one transaction, or list many.",
+        abstract: "Show one transaction, list many, let one go on that a restore holds.",
         discussion: """
             EXAMPLES
               clusterctl tx show 01k5x3f2m8v0q9w7r1t4n6b2ze
               clusterctl tx list --state running
             """,
-        subcommands: [TxShow.self, TxList.self])
+        subcommands: [TxShow.self, TxList.self, TxRelease.self])
 }
 
 /// Shows one transaction with its branches and its history.

@@ -93,18 +93,19 @@ package struct FolderExamination: Sendable {
         do {
             let position = try StateDatabase.examine(path: path, identity: identity)
             let applied = LogPosition(index: LogIndex(rawValue: position.index), term: Term(rawValue: position.term))
-            if applied.index < reader.base.index {
+            switch reader.recovered.fit(of: applied, marker: try SnapshotMarker.read(folder: self.data)) {
+            case .tooOld:
                 self.add(
                     .note(
                         "state", "it stands at entry \(applied.index), and the log begins behind \(reader.base.index)",
                         Self.refill))
-            } else if applied != .zero, !reader.recovered.holds(applied), !self.isInstalling {
+            case .foreign:
                 self.add(
                     .problem(
                         "state",
                         "it stands at entry \(applied.index) of term \(applied.term), which isn't in the log",
                         "one of the two was lost or exchanged: \(Self.replacement(self.node))"))
-            } else {
+            case .held, .installing:
                 self.add(.ok("state", "applied through entry \(applied.index), every page and row as it was written"))
             }
         } catch {
@@ -118,9 +119,6 @@ package struct FolderExamination: Sendable {
             }
         }
     }
-
-    /// An install was cut off between the state and the log; the next start finishes it.
-    private var isInstalling: Bool { (try? SnapshotMarker.read(folder: self.data)) != nil }
 
     // MARK: The disk
 

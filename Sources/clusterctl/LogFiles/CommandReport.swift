@@ -88,6 +88,9 @@ package struct CommandReport: Sendable, Encodable {
         case .liftMark(let lift):
             self.command = "lift-restore-mark"
             self.detail = lift.reason
+        case .release(let release):
+            self.command = "release"
+            self.detail = release.reason
         case .raiseFormat(let format):
             self.command = "raise-format"
             self.detail = "to \(format)"

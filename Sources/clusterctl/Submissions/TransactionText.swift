@@ -10,6 +10,10 @@ package enum TransactionText {
         facts.add("protocol", transaction.protocol.rawValue + (transaction.concurrent ? ", concurrent" : ""))
         facts.add("state", transaction.state.rawValue)
         facts.add("outcome", transaction.outcome?.rawValue ?? "not decided")
+        if transaction.held == true {
+            let recorded = transaction.recordedOutcome.map { ", recorded as \($0.rawValue)" } ?? ""
+            facts.add("held", "since the restore, until clusterctl tx release or lift-restore-mark\(recorded)")
+        }
         if let reason = transaction.reason { facts.add("reason", reason) }
         facts.add("created", "\(transaction.createdAt)")
         facts.add("deadline", "\(transaction.deadline)")
@@ -42,7 +46,8 @@ package enum TransactionText {
             .text("GID"), .text("PROTOCOL"), .text("STATE"), .text("OUTCOME"), .text("CREATED"), .text("REASON"))
         for transaction in transactions {
             table.add(
-                transaction.gid, transaction.protocol.rawValue, transaction.state.rawValue,
+                transaction.gid, transaction.protocol.rawValue,
+                transaction.state.rawValue + (transaction.held == true ? ", held" : ""),
                 transaction.outcome?.rawValue ?? "-", "\(transaction.createdAt)", transaction.reason ?? "")
         }
         return table

@@ -18,6 +18,8 @@ package struct APILimits: Sendable {
     package var headerTimeout: Duration = .seconds(5)
     /// From the end of the headers to the end of the body.
     package var bodyTimeout: Duration = .seconds(30)
+    /// How long a client may leave an answer unread. Then the connection ends, and the answer is let go of.
+    package var answerTimeout: Duration = .seconds(30)
     /// From the end of an answer, or the opening of the connection, to the next request.
     package var idleTimeout: Duration = .seconds(60)
 

@@ -39,7 +39,9 @@ package struct HTTPService<Responder: HTTPResponder>: Service where Responder.Co
         self.host = host
         self.port = port
         let channel = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [RequestGuard(limits: limits)],
+            additionalChannelHandlers: [
+                UnreadAnswers(timeout: limits.answerTimeout), RequestGuard(limits: limits),
+            ],
             idleTimeout: TimeAmount(limits.idleTimeout),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,

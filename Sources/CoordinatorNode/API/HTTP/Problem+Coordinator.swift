@@ -15,6 +15,11 @@ extension Problem {
             self.init(
                 .noLeader, "This node is stopping. Nothing was changed; any other node takes the request.", gid: gid,
                 retryAfter: .seconds(1))
+        case .noState(let retryAfter):
+            self.init(
+                .noLeader,
+                "This node has no state yet: it has joined or has lost it, and gets it from the leader. Nothing was changed; "
+                    + "any other node takes the request.", gid: gid, retryAfter: retryAfter)
         case .outcomeUnknown:
             self.init(
                 .outcomeUnknown,
@@ -46,8 +51,8 @@ extension Problem {
         case .held:
             self.init(
                 .held,
-                "The transaction was undecided at the backup that the cluster was restored from, and may have been decided "
-                    + "since. It stays as it is until an operator lifts the mark of the restore.",
+                "The cluster was restored, and this transaction's outcome may be another than is known here. It stays as it "
+                    + "is until an operator releases it or lifts the mark of the restore.",
                 gid: gid)
         case .contentConflict(let path):
             self.init(

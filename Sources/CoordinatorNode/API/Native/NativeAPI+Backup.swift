@@ -40,10 +40,10 @@ extension NativeAPI {
     /// `POST /v1/cluster/lift-restore-mark`
     func liftMark(_ body: [UInt8]) async throws(Problem) -> Answer {
         let root = try Self.parse(body)
-        let lift = try Self.fields { () throws(FieldError) in try NativeRequests.markLift(root) }
+        let (actor, reason) = try Self.fields { () throws(FieldError) in try NativeRequests.answering(root) }
         let committed: CommittedAnswer
         do {
-            committed = try await self.coordinator.submit(.liftMark(lift))
+            committed = try await self.coordinator.submit(.liftMark(MarkLift(actor: actor, reason: reason)))
         } catch .outcomeUnknown {
             throw Problem(
                 .outcomeUnknown, "The mark may or may not have been lifted; GET /v1/cluster/audit shows whether it was."
@@ -57,9 +57,19 @@ extension NativeAPI {
     }
 }
 
+extension NativeAPI {
+    /// `POST /v1/transactions/{gid}/release`
+    func release(_ body: [UInt8], of gid: Gid) async throws(Problem) -> Answer {
+        let root = try Self.parse(body)
+        let (actor, reason) = try Self.fields { () throws(FieldError) in try NativeRequests.answering(root) }
+        return try await self.carryOut(
+            .release(Release(gid: gid, actor: actor, reason: reason)), location: gid, isCreation: false)
+    }
+}
+
 extension NativeRequests {
-    /// `POST /v1/cluster/lift-restore-mark`: why, and who says so.
-    static func markLift(_ value: JSONValue) throws(FieldError) -> MarkLift {
+    /// What an operator answers for, while a restore is open: who says so, and why.
+    static func answering(_ value: JSONValue) throws(FieldError) -> (actor: String, reason: String) {
         let object = try JSONObject(value, fields: ["actor", "reason"])
         let reason = try object.required("reason")
         let words = try reason.string()
@@ -70,7 +80,7 @@ extension NativeRequests {
         guard actor.utf8.count <= Limits.textLength else {
             throw value.error("expected an actor of at most \(Limits.textLength) bytes")
         }
-        return MarkLift(actor: actor, reason: words)
+        return (actor, words)
     }
 }
 
@@ -83,6 +93,7 @@ extension NativeAnswers {
                 json.object { json in
                     json.field("source", mark.source.map { $0.hexadecimal }.joined())
                     json.field("index", mark.index)
+                    json.field("certain", mark.certain)
                 }
             } else {
                 json.null()

@@ -61,7 +61,7 @@ extension NativeAPI {
     /// - Parameter isCreation: whether something new came to be if the command was the first of its kind: then the
     /// answer
     ///   is 201.
-    private func carryOut(
+    func carryOut(
         _ command: Command, wait: Duration = .zero, location gid: Gid, isCreation: Bool = true
     ) async throws(Problem) -> Answer {
         let committed: CommittedAnswer

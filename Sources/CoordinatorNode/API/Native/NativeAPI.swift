@@ -61,7 +61,11 @@ package struct NativeAPI: HTTPResponder {
             throw problem
         }
         let query = parts.count > 1 ? parts[1] : nil
-        if route == .backup, !isLocal { throw Self.notHere }
+        if route == .backup {
+            guard isLocal else { throw Self.notHere }
+            // What else the headers say only the whole copy can tell.
+            if request.method == .head { return Answer([]) }
+        }
         guard request.method == .post else {
             // A node that is busy still says that it lives.
             guard route.asksCoordinator else { return try await self.get(route, query: query) }
@@ -94,6 +98,7 @@ package struct NativeAPI: HTTPResponder {
         case .branches(let gid): return try await self.registerBranch(body, of: Self.gid(inPath: gid))
         case .commit(let gid): return try await self.commit(body, of: Self.gid(inPath: gid))
         case .abort(let gid): return try await self.abort(body, of: Self.gid(inPath: gid))
+        case .release(let gid): return try await self.release(body, of: Self.gid(inPath: gid))
         case .transferLeadership: return try await self.transferLeadership(body)
         case .members: return try await self.changeMembers(body)
         case .liftMark: return try await self.liftMark(body)
@@ -128,7 +133,7 @@ package struct NativeAPI: HTTPResponder {
         case .ready:
             _ = try QueryParameters(query, known: [])
             return try self.ready()
-        case .branches, .commit, .abort, .transferLeadership, .liftMark:
+        case .branches, .commit, .abort, .release, .transferLeadership, .liftMark:
             throw Problem(.methodNotAllowed, "This path takes \(Self.names(route.methods)).")
         }
     }

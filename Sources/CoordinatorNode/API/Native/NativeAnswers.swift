@@ -12,8 +12,7 @@ enum NativeAnswers {
     ) -> [UInt8] {
         var writer = JSONWriter(capacity: 768 + 256 * transaction.branches.count)
         writer.object { json in
-            Self.summaryFields(of: transaction, to: &json)
-            if isHeld { json.field("held", true) }
+            Self.summaryFields(of: transaction, isHeld: isHeld, to: &json)
             json.key("branches")
             json.array(transaction.branches) { json, branch in Self.branch(branch, to: &json) }
             json.key("history")
@@ -28,7 +27,9 @@ enum NativeAnswers {
         writer.object { json in
             json.key("transactions")
             json.array(page.transactions) { json, transaction in
-                json.object { Self.summaryFields(of: transaction, to: &$0) }
+                json.object {
+                    Self.summaryFields(of: transaction, isHeld: page.mark?.holds(transaction) ?? false, to: &$0)
+                }
             }
             json.field("next", page.next?.rawValue)
             Self.position(node: node, term: page.term, index: page.index, to: &json)
@@ -115,11 +116,15 @@ enum NativeAnswers {
 
     // MARK: Parts
 
-    private static func summaryFields(of transaction: GlobalTransaction, to json: inout JSONWriter) {
+    /// A held transaction has no outcome that anyone may rely on, even if the log that was left over holds one.
+    private static func summaryFields(of transaction: GlobalTransaction, isHeld: Bool, to json: inout JSONWriter) {
+        let isInDoubt = isHeld && transaction.decision != nil
         json.field("gid", transaction.gid.rawValue)
         json.field("protocol", transaction.kind.name)
-        json.field("state", transaction.state.name)
-        json.field("outcome", transaction.decision?.outcomeName)
+        json.field("state", isInDoubt ? "in-doubt" : transaction.state.name)
+        json.field("outcome", isInDoubt ? nil : transaction.decision?.outcomeName)
+        if isHeld { json.field("held", true) }
+        if isInDoubt { json.field("recorded_outcome", transaction.decision?.outcomeName) }
         json.field("reason", transaction.reason)
         json.field("timeout_ms", transaction.timeoutMilliseconds)
         json.field("concurrent", transaction.isConcurrent)

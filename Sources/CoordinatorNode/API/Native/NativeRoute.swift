@@ -12,6 +12,7 @@ enum NativeRoute: Hashable {
     case branches(Substring)
     case commit(Substring)
     case abort(Substring)
+    case release(Substring)
     case cluster
     case transferLeadership
     case members
@@ -44,6 +45,7 @@ enum NativeRoute: Hashable {
             case "branches": self = .branches(segments[3])
             case "commit": self = .commit(segments[3])
             case "abort": self = .abort(segments[3])
+            case "release": self = .release(segments[3])
             case _: return nil
             }
         case ("cluster", 0): self = .cluster
@@ -64,7 +66,7 @@ enum NativeRoute: Hashable {
         switch self {
         case .transactions: [.get, .head, .post]
         case .transaction(let gid): gid == Self.begin ? [.get, .head, .post] : [.get, .head]
-        case .branches, .commit, .abort, .transferLeadership, .liftMark: [.post]
+        case .branches, .commit, .abort, .release, .transferLeadership, .liftMark: [.post]
         case .members: [.get, .head, .post]
         case .cluster, .audit, .backup, .node, .live, .ready: [.get, .head]
         }
@@ -73,7 +75,7 @@ enum NativeRoute: Hashable {
     /// Whether an answer needs the coordinator, and so may have to wait.
     var asksCoordinator: Bool {
         switch self {
-        case .transactions, .transaction, .branches, .commit, .abort, .cluster, .transferLeadership, .members,
+        case .transactions, .transaction, .branches, .commit, .abort, .release, .cluster, .transferLeadership, .members,
             .audit, .liftMark, .backup:
             true
         case .node, .live, .ready: false
