@@ -19,7 +19,7 @@ extension RaftCore {
             if self.isPlanted(.standsWithoutState) { return self.installing == nil }
         #endif
         return !self.isDiskFull && !self.isDiskLate && self.installing == nil && !self.lacksState
-            && self.memberships.isVoter(self.configuration.own, from: self.commitIndex)
+            && self.isTrueToPromises && self.memberships.isVoter(self.configuration.own, from: self.commitIndex)
     }
 
     /// Asks the others whether they would vote for this node, before it disturbs anyone with a new term.
@@ -38,7 +38,7 @@ extension RaftCore {
 
     /// - Parameter isTransfer: the leader of the term before asked for it, so that no voter need protect it.
     mutating func startElection(isTransfer: Bool) {
-        self.setHardState(HardState(currentTerm: self.currentTerm.next(), votedFor: self.configuration.nodeID))
+        self.setHardState(self.hardState.voting(for: self.configuration.nodeID, in: self.currentTerm.next()))
         #if PlantedBugs
             if self.isPlanted(.candidacyNotSaved) { self.isHardStateDirty = false }
         #endif
@@ -126,6 +126,7 @@ extension RaftCore {
     mutating func handlePreVote(_ request: VoteRequest, from candidate: NodeID) {
         let isGranted =
             request.term > self.currentTerm && self.mayReplaceLeader(request) && self.isUpToDate(request)
+            && self.isTrueToPromises
         let reply = PreVoteReply(term: self.currentTerm, candidacyTerm: request.term, isGranted: isGranted)
         // It promises nothing but that this term was reached.
         if self.isHardStateDurable {
@@ -144,8 +145,9 @@ extension RaftCore {
         if request.term > self.currentTerm { self.becomeFollower(term: request.term, leaderID: nil) }
         let isGranted =
             request.term == self.currentTerm && self.mayVote(for: candidate) && self.isUpToDate(request)
+            && self.isTrueToPromises
         if isGranted {
-            self.setHardState(HardState(currentTerm: self.currentTerm, votedFor: candidate))
+            self.setHardState(self.hardState.voting(for: candidate, in: self.currentTerm))
             #if PlantedBugs
                 if self.isPlanted(.voteNotSaved) { self.isHardStateDirty = false }
             #endif
@@ -189,7 +191,7 @@ extension RaftCore {
         invariant(term >= self.currentTerm, "term \(self.currentTerm) would go back to \(term)")
         if case .leader(let leader) = self.role { self.refuseReads(of: leader, leaderID: leaderID) }
         if term > self.currentTerm {
-            self.setHardState(HardState(currentTerm: term, votedFor: nil))
+            self.setHardState(self.hardState.voting(for: nil, in: term))
             self.isLeaderGone = false
             #if PlantedBugs
                 if self.isPlanted(.higherTermNotSaved) { self.isHardStateDirty = false }
@@ -197,7 +199,7 @@ extension RaftCore {
         }
         #if PlantedBugs
             if self.isPlanted(.heartbeatClearsVote), leaderID != nil {
-                self.setHardState(HardState(currentTerm: self.currentTerm, votedFor: nil))
+                self.setHardState(self.hardState.voting(for: nil, in: self.currentTerm))
             }
         #endif
         self.role = .follower(leaderID: leaderID)
@@ -270,7 +272,7 @@ extension RaftCore {
         self.electionDeadline = self.now.advanced(byNanoseconds: UInt64.random(in: range, using: &self.random))
     }
 
-    private mutating func setHardState(_ hardState: HardState) {
+    mutating func setHardState(_ hardState: HardState) {
         guard hardState != self.hardState else { return }
         self.hardState = hardState
         self.isHardStateDirty = true

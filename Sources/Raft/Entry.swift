@@ -41,10 +41,26 @@ package struct Entry: Hashable, Sendable {
 package struct HardState: Hashable, Sendable {
     package var currentTerm: Term
     package var votedFor: NodeID?
+    /// How often this node's log has lost entries to rot: what it acknowledged before the last time says nothing any more.
+    package var losses: UInt64
+    /// The last loss isn't made good yet: see `RepairTarget`.
+    package var isRepairing: Bool
 
-    package init(currentTerm: Term, votedFor: NodeID?) {
+    package init(currentTerm: Term, votedFor: NodeID?, losses: UInt64 = 0, isRepairing: Bool = false) {
         self.currentTerm = currentTerm
         self.votedFor = votedFor
+        self.losses = losses
+        self.isRepairing = isRepairing
+    }
+
+    /// The same node's, with another vote.
+    func voting(for candidate: NodeID?, in term: Term) -> HardState {
+        HardState(currentTerm: term, votedFor: candidate, losses: self.losses, isRepairing: self.isRepairing)
+    }
+
+    /// The same node's, once its log has lost entries.
+    func losingEntries() -> HardState {
+        HardState(currentTerm: self.currentTerm, votedFor: self.votedFor, losses: self.losses + 1, isRepairing: true)
     }
 
     /// The state of a node that has just been initialised.

@@ -21,9 +21,10 @@ extension RaftCore {
     /// The voter that would lose least time: heard of late, with the longest log of those.
     var successor: NodeID? {
         guard case .leader(let leader) = self.role else { return nil }
-        // Who lacks its state doesn't stand.
+        // Who lacks its state, or a part of its log, doesn't stand.
         let heard = self.electorate.votingPositions.filter {
             self.isHeard(leader.progress[$0]) && !leader.progress[$0].needsState
+                && !leader.progress[$0].isRepairing
         }
         return heard.max { leader.progress[$0].matchIndex < leader.progress[$1].matchIndex }.map { self.peers[$0] }
     }

@@ -108,11 +108,14 @@ package struct AppendEntries: Hashable, Sendable {
     /// The latest round of reads that the leader has begun. The reply echoes it (Raft paper, section 8; Ongaro's
     /// thesis, section 6.4).
     package let readRound: UInt64
+    /// What the follower must have before it votes again, if its log has lost entries.
+    package let repair: RepairTarget?
 
     package init(
         term: Term, prevLogIndex: LogIndex, prevLogTerm: Term, entries: [Entry], leaderCommit: LogIndex,
-        readRound: UInt64
+        readRound: UInt64, repair: RepairTarget? = nil
     ) {
+        self.repair = repair
         self.term = term
         self.prevLogIndex = prevLogIndex
         self.prevLogTerm = prevLogTerm
@@ -169,8 +172,16 @@ package struct AppendEntriesReply: Hashable, Sendable {
     /// The follower's applied state is lost: it needs a snapshot at this index or behind it. Its log is whole, and the outcome
     /// is true of that.
     package let needsStateFrom: LogIndex?
+    /// How often the follower's log has lost entries to rot, and whether it hasn't got all of them back yet.
+    package let losses: UInt64
+    package let isRepairing: Bool
 
-    package init(term: Term, outcome: Outcome, readRound: UInt64, needsStateFrom: LogIndex? = nil) {
+    package init(
+        term: Term, outcome: Outcome, readRound: UInt64, needsStateFrom: LogIndex? = nil, losses: UInt64 = 0,
+        isRepairing: Bool = false
+    ) {
+        self.losses = losses
+        self.isRepairing = isRepairing
         self.term = term
         self.outcome = outcome
         self.readRound = readRound

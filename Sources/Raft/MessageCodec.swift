@@ -165,6 +165,10 @@ extension MessageCodec {
         writer.write(request.prevLogTerm.rawValue)
         writer.write(request.leaderCommit.rawValue)
         writer.write(request.readRound)
+        writer.writeOptional(request.repair) { writer, repair in
+            writer.write(repair.loss)
+            writer.write(repair.index.rawValue)
+        }
         writer.write(UInt32(request.entries.count))
         EntryCodec.encode(request.entries, into: &writer)
     }
@@ -187,6 +191,8 @@ extension MessageCodec {
             writer.write(OutcomeTag.installing.rawValue)
         }
         writer.writeOptional(reply.needsStateFrom) { $0.write($1.rawValue) }
+        writer.write(reply.losses)
+        writer.write(reply.isRepairing)
     }
 }
 
@@ -253,6 +259,9 @@ extension MessageCodec {
         let prevLogTerm = Term(rawValue: try reader.read())
         let leaderCommit = LogIndex(rawValue: try reader.read())
         let readRound = try reader.read(UInt64.self)
+        let repair = try reader.readOptional("repair") { reader throws(ByteError) in
+            RepairTarget(loss: try reader.read(), index: LogIndex(rawValue: try reader.read()))
+        }
         // More entries than the bytes that are left could hold are refused before room is made for them.
         let mostEntries = reader.remaining / EntryCodec.overhead
         let entries = try reader.readList(limit: mostEntries) { reader throws(ByteError) in
@@ -260,7 +269,7 @@ extension MessageCodec {
         }
         return AppendEntries(
             term: term, prevLogIndex: prevLogIndex, prevLogTerm: prevLogTerm, entries: entries,
-            leaderCommit: leaderCommit, readRound: readRound)
+            leaderCommit: leaderCommit, readRound: readRound, repair: repair)
     }
 
     private static func decodeAppendEntriesReply(
@@ -272,7 +281,7 @@ extension MessageCodec {
             term: term, outcome: try self.decodeOutcome(from: &reader), readRound: readRound,
             needsStateFrom: try reader.readOptional("needs state") { reader throws(ByteError) in
                 LogIndex(rawValue: try reader.read())
-            })
+            }, losses: try reader.read(), isRepairing: try reader.readBool("repairing"))
     }
 
     private static func decodeOutcome(

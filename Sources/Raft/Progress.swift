@@ -22,6 +22,13 @@ struct Progress: Hashable, Sendable {
     var lastHeard: Instant
     /// Its applied state is lost, by its latest answer: it takes entries, and needs a snapshot beside them.
     var needsState = false
+    /// How often its log has lost entries to rot, by its latest answer, and whether that isn't made good yet.
+    private(set) var losses: UInt64 = 0
+    var isRepairing = false
+    /// Begun after the last loss was known.
+    var repairRound: RepairRound?
+    /// What it must have to vote again, once that is certain.
+    var repairTarget: RepairTarget?
     /// The latest round of reads that it echoed.
     var echoedRound: UInt64 = 0
     /// The highest leaderCommit and round of reads that it was sent.
@@ -31,6 +38,12 @@ struct Progress: Hashable, Sendable {
     init(nextIndex: LogIndex, now: Instant) {
         self.nextIndex = nextIndex
         self.lastHeard = now
+    }
+
+    /// Its log has lost entries: nothing that it acknowledged before counts.
+    mutating func loses(_ losses: UInt64, next: LogIndex) {
+        self = Progress(nextIndex: next, now: self.lastHeard)
+        self.losses = losses
     }
 
     /// What is on the way is lost or in doubt: begin again behind what is known to match. As long as nothing is known, the

@@ -121,6 +121,12 @@ package struct RaftConfiguration: Hashable, Sendable {
         case refusalCountsAsVote = "refusal-counts-as-vote"
         /// 1: a vote is given and not saved.
         case voteNotSaved = "vote-not-saved"
+        /// 17: a node whose log has lost entries votes as if it had them.
+        case votesWithLostLog = "votes-with-lost-log"
+        /// 17: what a follower acknowledged before its log lost entries still counts.
+        case lossKeepsMatch = "loss-keeps-match"
+        /// 17: a node whose log has lost entries votes again as soon as it has heard of a leader.
+        case repairWithoutTarget = "repair-without-target"
         /// 39: who doesn't answer counts as one who knows the next format.
         case absentKnowAll = "absent-know-all"
 

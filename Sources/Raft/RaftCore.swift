@@ -37,6 +37,8 @@ package struct RaftCore: Sendable {
     /// The applied state was lost while the log no longer reaches back to its beginning: a snapshot must take its place
     /// before anything is applied. Term, vote and log are whole, so the node votes; it doesn't stand for election.
     package internal(set) var lacksState: Bool
+    /// While the log is under repair: what it must hold again, by a leader's word.
+    var repairTarget: LogIndex?
     /// The applied state is being replaced by this snapshot.
     var installing: SnapshotOffer?
     /// Applied state through this index is synced on this node's disk.
@@ -172,6 +174,7 @@ package struct RaftCore: Sendable {
         self.now = max(self.now, now)
         for input in inputs { self.handle(input) }
         self.handleDeadlines()
+        self.finishRepair()
         self.advanceMembership()
         var reads = self.finishReadRound()
         self.replicate()

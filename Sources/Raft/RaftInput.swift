@@ -81,6 +81,8 @@ package enum RaftEffect: Hashable, Sendable {
     case installSnapshot(SnapshotOffer)
     /// Who takes part, as this node's log says now: at the start, and when it changes.
     case membershipChanged(Membership)
+    /// The log had lost entries to rot, and holds them all again: the node votes as before.
+    case logRepaired(through: LogIndex)
     /// The membership was not changed.
     case membershipRefused(ProposalID, MembershipProblem)
 }

@@ -143,6 +143,14 @@ package enum Rot: Error, Hashable, Sendable {
     case termOutOfOrder(at: LogIndex, term: Term)
     /// An entry names no membership that this version can read.
     case membershipUnreadable(at: LogIndex)
+
+    /// Whether term and vote are known all the same: then the others can make it good, see `Recovery.salvage`.
+    package var leavesHardState: Bool {
+        switch self {
+        case .hardStateMissing, .hardStateDamaged, .membershipUnreadable: false
+        case .batchDamaged, .batchMislabelled, .gap, .wrongEnd, .termOutOfOrder: true
+        }
+    }
 }
 
 /// The rules of recovery: what a valid log on disk is (Docs/architecture.md, "The log in SQLite"). The store of a real
@@ -152,29 +160,82 @@ package enum Recovery {
     /// - Returns: the log to start from.
     /// - Throws: what is wrong with it. The node must then neither vote nor acknowledge.
     package static func recover(_ stored: StoredLog) throws(Rot) -> RecoveredLog {
+        let (prefix, rot) = try self.prefix(of: stored)
+        if let rot { throw rot }
+        return prefix.log
+    }
+
+    /// What a node may start from whose log is rotten, while its term and vote are not: what stands before the first harm.
+    /// Everything behind that is gone; see `RepairTarget` for how the node gets it back.
+    /// - Returns: the log, which says that it has lost entries, how many rows it consists of, and what is wrong behind them.
+    ///   Nil if nothing is.
+    /// - Parameter founders: who takes part if the log names nobody.
+    /// - Throws: what the others can't make good: the hard state, or a group that has no majority without this node.
+    package static func salvage(
+        _ stored: StoredLog, founders: Membership? = nil
+    ) throws(Rot) -> (log: RecoveredLog, rows: Int, rot: Rot)? {
+        let (prefix, rot) = try self.prefix(of: stored)
+        guard let rot else { return nil }
+        guard rot.leavesHardState else { throw rot }
+        let named = prefix.log.entries.last { $0.membership != nil }?.membership
+        guard let membership = named ?? stored.membership ?? founders, membership.voters.count >= 3,
+            membership.outgoing.isEmpty || membership.outgoing.count >= 3
+        else { throw rot }
+        let log = RecoveredLog(
+            hardState: prefix.log.hardState.losingEntries(), base: prefix.log.base, entries: prefix.log.entries,
+            membership: prefix.log.membership)
+        return (log, prefix.rows, rot)
+    }
+
+    /// The log through the last row before anything is wrong.
+    private static func prefix(of stored: StoredLog) throws(Rot) -> (prefix: (log: RecoveredLog, rows: Int), rot: Rot?)
+    {
         guard let row = stored.hardState else { throw .hardStateMissing }
         guard row.isIntact else { throw .hardStateDamaged }
         var end = row.base
         var entries: [Entry] = []
+        var rows = 0
+        var rot: Rot?
         for batch in stored.batches {
-            guard batch.isIntact else { throw .batchDamaged(first: batch.first, last: batch.last) }
-            guard batch.entries.first?.index == batch.first, batch.entries.last?.index == batch.last else {
-                throw .batchMislabelled(first: batch.first, last: batch.last)
-            }
-            for entry in batch.entries {
-                guard entry.index == end.index.next() else {
-                    throw .gap(expected: end.index.next(), found: entry.index)
-                }
-                guard entry.term >= end.term, entry.term <= row.hardState.currentTerm, entry.term > .zero else {
-                    throw .termOutOfOrder(at: entry.index, term: entry.term)
-                }
-                guard entry.isReadable else { throw .membershipUnreadable(at: entry.index) }
-                end = LogPosition(index: entry.index, term: entry.term)
+            do throws(Rot) {
+                let next = try self.end(of: batch, behind: end, hardState: row.hardState)
+                // Nobody was told of what stands behind the end that was synced.
+                guard next.index <= row.lastIndex else { break }
+                end = next
+            } catch {
+                rot = error
+                break
             }
             entries.append(contentsOf: batch.entries)
+            rows += 1
         }
-        guard end.index == row.lastIndex else { throw .wrongEnd(expected: row.lastIndex, found: end.index) }
-        return RecoveredLog(
+        if rot == nil, rows < stored.batches.count || end.index != row.lastIndex {
+            rot = .wrongEnd(expected: row.lastIndex, found: stored.batches.last?.last ?? end.index)
+        }
+        let log = RecoveredLog(
             hardState: row.hardState, base: row.base, entries: entries, membership: stored.membership)
+        return ((log, rows), rot)
+    }
+
+    /// Checks a row of entries that follows a place of the log.
+    private static func end(
+        of batch: StoredLog.BatchRow, behind start: LogPosition, hardState: HardState
+    ) throws(Rot) -> LogPosition {
+        guard batch.isIntact else { throw .batchDamaged(first: batch.first, last: batch.last) }
+        guard batch.entries.first?.index == batch.first, batch.entries.last?.index == batch.last else {
+            throw .batchMislabelled(first: batch.first, last: batch.last)
+        }
+        var end = start
+        for entry in batch.entries {
+            guard entry.index == end.index.next() else {
+                throw .gap(expected: end.index.next(), found: entry.index)
+            }
+            guard entry.term >= end.term, entry.term <= hardState.currentTerm, entry.term > .zero else {
+                throw .termOutOfOrder(at: entry.index, term: entry.term)
+            }
+            guard entry.isReadable else { throw .membershipUnreadable(at: entry.index) }
+            end = LogPosition(index: entry.index, term: entry.term)
+        }
+        return end
     }
 }

@@ -32,6 +32,7 @@ extension RaftCore {
     mutating func replicate() {
         self.withLeader { core, leader in
             core.startReadRound(&leader)
+            core.confirmRepairs(&leader)
             let isHeartbeatDue = core.now >= leader.heartbeatDeadline
             if isHeartbeatDue {
                 leader.heartbeatDeadline = core.now.advanced(byNanoseconds: core.configuration.heartbeatInterval)
@@ -104,7 +105,7 @@ extension RaftCore {
             .appendEntries(
                 AppendEntries(
                     term: self.currentTerm, prevLogIndex: previous, prevLogTerm: previousTerm, entries: entries,
-                    leaderCommit: self.commitIndex, readRound: round)), to: peer)
+                    leaderCommit: self.commitIndex, readRound: round, repair: progress.repairTarget)), to: peer)
     }
 
     mutating func handle(_ reply: AppendEntriesReply, from follower: NodeID) {
@@ -112,6 +113,7 @@ extension RaftCore {
         guard self.isOfThisTerm(reply.term), let position = self.peers.firstIndex(of: follower) else { return }
         self.withLeader { core, leader in
             leader.progress[position].lastHeard = core.now
+            guard core.hears(reply, &leader.progress[position]) else { return }
             // Who refuses a message of an older term echoes a round of that term, and rounds count from one in each.
             if reply.outcome != .staleTerm, reply.readRound <= leader.reads.current {
                 leader.progress[position].echoedRound = max(leader.progress[position].echoedRound, reply.readRound)
@@ -140,6 +142,16 @@ extension RaftCore {
             }
         }
         self.advanceCommitIndex()
+    }
+
+    private func hears(_ reply: AppendEntriesReply, _ progress: inout Progress) -> Bool {
+        #if PlantedBugs
+            if self.isPlanted(.lossKeepsMatch) {
+                progress.isRepairing = reply.isRepairing
+                return true
+            }
+        #endif
+        return progress.hears(reply, next: self.log.lastIndex.next())
     }
 
     /// Where a leader goes on after a rejection: behind its own last entry of the follower's conflicting term, or where
@@ -221,6 +233,7 @@ extension RaftCore {
         }
         self.becomeFollower(term: request.term, leaderID: leader)
         self.isLeaderGone = false
+        self.take(request.repair)
 
         if self.installing != nil { return self.answer(.installing, readRound: request.readRound, to: leader) }
         if self.isDiskFull, request.entries.contains(where: { self.log.term(at: $0.index) != $0.term }) {
@@ -249,7 +262,8 @@ extension RaftCore {
     func reply(_ outcome: AppendEntriesReply.Outcome, readRound: UInt64) -> AppendEntriesReply {
         AppendEntriesReply(
             term: self.currentTerm, outcome: outcome, readRound: readRound,
-            needsStateFrom: self.lacksState ? self.log.base.index : nil)
+            needsStateFrom: self.lacksState ? self.log.base.index : nil, losses: self.hardState.losses,
+            isRepairing: self.isRepairing)
     }
 
     /// How much of what matches is on disk.

@@ -21,6 +21,9 @@ package enum DataFolder {
         /// Stands in the folder until its initialisation is whole and synced.
         package static let unfinished = "INITIALISING"
 
+        /// A copy of the database as rot was found in it.
+        package static let damaged = "raft.db.damaged"
+
         /// Says that the node was removed from its cluster, and at which entry.
         package static let removed = "REMOVED"
 

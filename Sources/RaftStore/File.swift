@@ -110,6 +110,20 @@ enum FileSystem {
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    /// Copies everything, and syncs the copy and its folder.
+    static func copy(_ file: borrowing File, to path: String) throws(StoreError) {
+        let copy = try File(path, flags: O_RDWR | O_CREAT | O_TRUNC)
+        var offset = 0
+        while true {
+            let piece = try file.read(1 << 20, at: offset)
+            guard !piece.isEmpty else { break }
+            try copy.write(piece, at: offset)
+            offset += piece.count
+        }
+        try copy.sync()
+        try self.syncFolder(self.parent(of: path))
+    }
+
     static func makeFolder(_ path: String) throws(StoreError) {
         guard mkdir(path, 0o700) == 0 else { throw self.error("mkdir", path) }
     }

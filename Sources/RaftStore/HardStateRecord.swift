@@ -40,9 +40,9 @@ package struct HardStateRecord: Hashable, Sendable {
 
     /// "VHSR" in a file.
     static let magic: [UInt8] = [0x56, 0x48, 0x53, 0x52]
-    static let version: UInt16 = 1
+    static let version: UInt16 = 2
     package static let encodedLength =
-        4 + 2 + 4 + 8 + 8 + NodeID.fieldLength + 8 + 8 + 4 + 8 + 4 + 4 + StoreIdentity.encodedLength + 4
+        4 + 2 + 4 + 8 + 8 + NodeID.fieldLength + 8 + 1 + 8 + 8 + 4 + 8 + 4 + 4 + StoreIdentity.encodedLength + 4
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: Self.encodedLength)
@@ -52,6 +52,8 @@ package struct HardStateRecord: Hashable, Sendable {
         writer.write(self.commitCounter)
         writer.write(self.hardState.currentTerm.rawValue)
         NodeID.encodeField(self.hardState.votedFor, into: &writer)
+        writer.write(self.hardState.losses)
+        writer.write(self.hardState.isRepairing)
         writer.write(self.base.index.rawValue)
         writer.write(self.base.term.rawValue)
         writer.write(self.baseChain)
@@ -76,7 +78,8 @@ package struct HardStateRecord: Hashable, Sendable {
         let record = HardStateRecord(
             group: GroupID(rawValue: try reader.read()), commitCounter: try reader.read(),
             hardState: HardState(
-                currentTerm: Term(rawValue: try reader.read()), votedFor: try NodeID.decodeField(from: &reader)),
+                currentTerm: Term(rawValue: try reader.read()), votedFor: try NodeID.decodeField(from: &reader),
+                losses: try reader.read(), isRepairing: try reader.readBool("repairing")),
             base: LogPosition(index: LogIndex(rawValue: try reader.read()), term: Term(rawValue: try reader.read())),
             baseChain: try reader.read(), lastIndex: LogIndex(rawValue: try reader.read()),
             lastChain: try reader.read(), membershipChecksum: try reader.read(),

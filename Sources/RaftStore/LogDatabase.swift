@@ -277,6 +277,15 @@ final class LogDatabase {
         try self.expectChanges(count, "rows of the entries through \(id)")
     }
 
+    /// Removes every row behind `id`, whatever it says of itself.
+    func deleteRows(behind id: Int64) throws(StoreError) {
+        try self.run { () throws(SQLiteError) in
+            let delete = try Statement("DELETE FROM batches WHERE id > ?1", in: self.database)
+            try delete.bind(id, at: 1)
+            try delete.run()
+        }
+    }
+
     func write(_ record: HardStateRecord) throws(StoreError) {
         try self.run { () throws(SQLiteError) in
             try self.writeHardState.bind(Int64(record.group.rawValue), at: 1)

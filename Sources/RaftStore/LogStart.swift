@@ -14,6 +14,8 @@ struct LogStart {
     let membership: MembershipRecord
     let rows: [BatchRow]
     let log: RecoveredLog
+    /// What is wrong behind these rows, if something is and was let pass.
+    let rot: Rot?
     let mark: WALMark
     let wal: WALInspection
     let database: LogDatabase
@@ -22,9 +24,11 @@ struct LogStart {
     /// - Parameters:
     ///   - renewing: writes and syncs the WAL's bytes anew before SQLite opens it: after a sync that failed the page
     ///     cache may show bytes that the disk doesn't have. A reader changes nothing.
+    ///   - salvaging: of a log with rotten rows takes what stands before them, see `Recovery.salvage`.
     ///   - check: looks at whose folder it is before anything else is judged or written.
     init(
-        folder: String, renewing: Bool, check: (StoreIdentity) throws(StoreError) -> Void = { _ in }
+        folder: String, renewing: Bool, salvaging: Bool = false,
+        check: (StoreIdentity) throws(StoreError) -> Void = { _ in }
     ) throws(StoreError) {
         let mark = try MarkFile.read(folder: folder)
         try check(mark.identity)
@@ -44,7 +48,8 @@ struct LogStart {
             throw .corrupt(path: walPath, detail: error.detail)
         }
         try database.checkStructure()
-        (self.rows, self.log) = try Self.readLog(database, record: record, membership: membership)
+        (self.rows, self.log, self.rot) = try Self.readLog(
+            database, record: record, membership: membership, salvaging: salvaging)
         self.record = record
         self.membership = membership
         self.mark = mark
@@ -125,8 +130,8 @@ struct LogStart {
 
     /// Reads all rows, holds each against the checksum that runs through them, and asks Raft's rules.
     private static func readLog(
-        _ database: LogDatabase, record: HardStateRecord, membership: MembershipRecord
-    ) throws(StoreError) -> ([BatchRow], RecoveredLog) {
+        _ database: LogDatabase, record: HardStateRecord, membership: MembershipRecord, salvaging: Bool
+    ) throws(StoreError) -> ([BatchRow], RecoveredLog, Rot?) {
         var rows: [BatchRow] = []
         var stored: [StoredLog.BatchRow] = []
         var chain = record.baseChain
@@ -140,15 +145,16 @@ struct LogStart {
             rows.append(row)
             chain = row.checksum
         }
+        // An older row may stand where the last one was written.
+        if chain != record.lastChain, rows.last?.last == record.lastIndex { stored[stored.count - 1].isIntact = false }
         let state = StoredLog.HardStateRow(
             isIntact: true, hardState: record.hardState, base: record.base, lastIndex: record.lastIndex)
+        let all = StoredLog(hardState: state, batches: stored, membership: membership.membership)
         do throws(Rot) {
-            let log = try Recovery.recover(
-                StoredLog(hardState: state, batches: stored, membership: membership.membership))
-            guard chain == record.lastChain else {
-                throw Rot.batchDamaged(first: rows.last?.first ?? .zero, last: rows.last?.last ?? .zero)
+            guard salvaging, let salvaged = try Recovery.salvage(all) else {
+                return (rows, try Recovery.recover(all), nil)
             }
-            return (rows, log)
+            return (Array(rows.prefix(salvaged.rows)), salvaged.log, salvaged.rot)
         } catch {
             throw .rot(error, path: database.path)
         }

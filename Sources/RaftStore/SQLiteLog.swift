@@ -2,6 +2,12 @@
 
 package import Raft
 
+#if canImport(Musl)
+    internal import Musl
+#else
+    internal import Glibc
+#endif
+
 /// A node's Raft log in its data folder: one SQLite file, one connection, one caller at a time.
 ///
 /// A `write` is one transaction and one sync: when it returns, all of it is on disk. See `LogWriter` for the thread
@@ -15,6 +21,8 @@ package final class SQLiteLog {
     package var members: [Member] { self.membership.members }
     /// Names the state that the group began with, if it began with this folder; nil if the folder joined later.
     package var founding: UInt64? { self.membership.founding }
+    /// What this opening has found rotten and let go of; nil if nothing.
+    package private(set) var loss: LogLoss?
     /// Bytes that were written to the WAL since the last checkpoint.
     package var uncheckpointedBytes: Int {
         guard let open else { return 0 }
@@ -32,6 +40,8 @@ package final class SQLiteLog {
     private final class OpenFiles {
         let database: LogDatabase
         var mark: MarkFile
+        /// The database's own file, if it was copied: a close would drop SQLite's locks on it.
+        var copied: File?
         private let lock: FolderLock
 
         init(database: LogDatabase, mark: consuming MarkFile, lock: consuming FolderLock) {
@@ -49,12 +59,16 @@ package final class SQLiteLog {
     /// - Parameters:
     ///   - nodeID: whose folder it must be.
     ///   - clusterID: the cluster that it must be of, if that is known.
+    ///   - salvaging: rotten rows, and what stands behind them, are let go of, and a copy of the file is kept: the node
+    ///     gets them back from the others. See `loss`.
     package init(
-        folder: String, nodeID: NodeID, clusterID: ClusterID? = nil, reserveBytes: Int = Reserve.defaultLength
+        folder: String, nodeID: NodeID, clusterID: ClusterID? = nil, reserveBytes: Int = Reserve.defaultLength,
+        salvaging: Bool = false
     ) throws(StoreError) {
         try Self.checkInitialised(folder)
         let lock = try FolderLock(folder: folder)
-        let start = try LogStart(folder: folder, renewing: true) { identity throws(StoreError) in
+        let start = try LogStart(folder: folder, renewing: true, salvaging: salvaging) {
+            identity throws(StoreError) in
             guard identity.nodeID == nodeID, clusterID == nil || identity.clusterID == clusterID else {
                 throw .foreign(
                     path: folder, expected: StoreIdentity.name(nodeID: nodeID, clusterID: clusterID),
@@ -79,7 +93,26 @@ package final class SQLiteLog {
         self.rows = start.rows
         self.reserve = reserve
         self.open = OpenFiles(database: start.database, mark: mark, lock: lock)
+        if let rot = start.rot { try self.letGoOfTheRest(rot) }
         if !self.reserve.isThere { _ = try self.reserve.refillIfThereIsRoom() }
+    }
+
+    /// The rows behind those that are left go, and with them the vote: both in one transaction.
+    private func letGoOfTheRest(_ rot: Rot) throws(StoreError) {
+        let path = self.folder + "/" + DataFolder.Names.database
+        let kept = self.folder + "/" + DataFolder.Names.damaged
+        let file = try File(path, flags: O_RDONLY)
+        try FileSystem.copy(file, to: kept)
+        try self.opened().copied = consume file
+        let last = self.rows.last
+        var record = self.record
+        record.hardState = self.recovered.hardState
+        record.lastIndex = last?.last ?? record.base.index
+        record.lastChain = last?.checksum ?? record.baseChain
+        try self.commit(&record) { _, database throws(StoreError) in
+            try database.deleteRows(behind: last?.id ?? .min)
+        }
+        self.loss = LogLoss(rot: rot, through: record.lastIndex, kept: kept)
     }
 
     /// A full disk must not keep a node from starting: it may let go of the reserve for that.

@@ -57,6 +57,7 @@ import Testing
             let comment: Comment = "\(name) byte \(offset) mask \(mask), VERDICT_SEED=\(seed)"
             guard let seen = Self.open(fixture, comment) else {
                 found[name, default: 0] += 1
+                try Self.expectSalvage(fixture, of: expected, comment)
                 continue
             }
             #expect(seen == expected, comment)
@@ -74,6 +75,28 @@ import Testing
             #expect(error.isDamage, "\(error): \(comment)")
             return nil
         }
+    }
+
+    /// Of what is found rotten a part may be used: then it is the log's beginning, with its term and vote, and lacks a vote.
+    private static func expectSalvage(
+        _ fixture: StoreFixture, of expected: RecoveredLog, _ comment: Comment
+    ) throws {
+        let log: SQLiteLog
+        do throws(StoreError) {
+            log = try SQLiteLog(
+                folder: fixture.path, nodeID: .n1, reserveBytes: StoreFixture.reserveBytes, salvaging: true)
+        } catch {
+            #expect(error.isDamage, "\(error): \(comment)")
+            return
+        }
+        var lost = expected.hardState
+        lost.losses += 1
+        lost.isRepairing = true
+        #expect(log.recovered.hardState == lost, comment)
+        #expect(expected.entries.starts(with: log.recovered.entries), comment)
+        let more = BatchMaker(after: log.lastIndex.rawValue, state: lost)
+        log.abandon()
+        try Self.expectGoesOn(fixture, from: try fixture.recovered(), more, comment)
     }
 
     /// Damage in free space must not spread when the space is used.

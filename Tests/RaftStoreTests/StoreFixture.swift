@@ -110,6 +110,14 @@ struct BatchMaker {
     private(set) var lastIndex: UInt64 = 0
     var state = HardState(currentTerm: Term(rawValue: 1), votedFor: .n1)
 
+    init() {}
+
+    /// Goes on behind what a log holds.
+    init(after index: UInt64, state: HardState) {
+        self.lastIndex = index
+        self.state = state
+    }
+
     /// - Parameter lengths: the payloads' lengths in bytes, one for each entry.
     mutating func append(_ lengths: [Int], truncateFrom: UInt64? = nil) -> Batch {
         self.sequence += 1

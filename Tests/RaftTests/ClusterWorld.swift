@@ -394,7 +394,9 @@ struct ClusterWorld {
         case .membershipChanged(let membership): self.count(membership.isJoint ? "joint" : "membership")
         case .membershipRefused(_, let problem):
             self.count("refused: \(problem)".split(separator: "(").first.map(String.init) ?? "")
-        case .persist, .proposalAppended, .proposalRefused, .readRefused, .roleChanged, .leaderEstablished: return
+        case .persist, .proposalAppended, .proposalRefused, .readRefused, .roleChanged, .leaderEstablished,
+            .logRepaired:
+            return
         }
     }
 

@@ -18,10 +18,11 @@ struct Fixture {
     ///   - more: entries behind those.
     ///   - applied: the base, if nothing is said.
     ///   - lacksState: its applied state is lost.
+    ///   - losses: its log has lost entries so often, the last time just now.
     init(
         size: Int = 3, currentTerm: UInt64 = 0, votedFor: NodeID? = nil, base: LogPosition = .zero,
         membership: Membership? = nil, terms: [UInt64] = [], more: [Entry] = [], applied: UInt64? = nil,
-        lacksState: Bool = false,
+        lacksState: Bool = false, losses: UInt64 = 0,
         seed: UInt64 = 1, adjust: (inout RaftConfiguration) -> Void = { _ in }
     ) {
         let voters = (1...size).map { NodeID(rawValue: "n\($0)") }
@@ -35,7 +36,9 @@ struct Fixture {
         self.core = RaftCore(
             configuration: configuration,
             recovered: RecoveredLog(
-                hardState: HardState(currentTerm: Term(rawValue: currentTerm), votedFor: votedFor), base: base,
+                hardState: HardState(
+                    currentTerm: Term(rawValue: currentTerm), votedFor: votedFor, losses: losses,
+                    isRepairing: losses > 0), base: base,
                 entries: entries + more, membership: membership ?? .test(voters)),
             appliedIndex: lacksState ? nil : applied.map(LogIndex.init(rawValue:)) ?? base.index, seed: seed,
             now: self.now)
@@ -97,14 +100,16 @@ struct Fixture {
     /// A follower's acknowledgement in the current term.
     @discardableResult
     mutating func acknowledge(
-        _ index: UInt64, from peer: NodeID, round: UInt64 = 0, needsStateFrom: LogIndex? = nil
+        _ index: UInt64, from peer: NodeID, round: UInt64 = 0, needsStateFrom: LogIndex? = nil, losses: UInt64 = 0,
+        isRepairing: Bool = false
     ) -> [RaftEffect] {
         self.stepAndSave(
             .received(
                 .appendEntriesReply(
                     AppendEntriesReply(
                         term: self.core.currentTerm, outcome: .success(matchIndex: LogIndex(rawValue: index)),
-                        readRound: round, needsStateFrom: needsStateFrom)), from: peer))
+                        readRound: round, needsStateFrom: needsStateFrom, losses: losses, isRepairing: isRepairing)),
+                from: peer))
     }
 
     /// A follower says in the current term that it takes no entries now.
@@ -220,13 +225,13 @@ extension PreVoteReply {
 extension AppendEntries {
     static func test(
         term: UInt64, after index: UInt64 = 0, of previousTerm: UInt64 = 0, _ entries: [Entry] = [], commit: UInt64 = 0,
-        round: UInt64 = 0
+        round: UInt64 = 0, repair: RepairTarget? = nil
     ) -> Message {
         .appendEntries(
             AppendEntries(
                 term: Term(rawValue: term), prevLogIndex: LogIndex(rawValue: index),
                 prevLogTerm: Term(rawValue: previousTerm), entries: entries,
-                leaderCommit: LogIndex(rawValue: commit), readRound: round))
+                leaderCommit: LogIndex(rawValue: commit), readRound: round, repair: repair))
     }
 }
 

@@ -214,7 +214,8 @@ private struct MessageGenerator {
             return .appendEntries(
                 AppendEntries(
                     term: self.term(), prevLogIndex: self.index(), prevLogTerm: self.term(), entries: entries,
-                    leaderCommit: self.index(), readRound: self.number()))
+                    leaderCommit: self.index(), readRound: self.number(),
+                    repair: self.bool() ? RepairTarget(loss: self.number(), index: self.index()) : nil))
         case 5: return .timeoutNow(TimeoutNow(term: self.term()))
         case 6:
             let description = SnapshotDescription(
@@ -228,7 +229,8 @@ private struct MessageGenerator {
             return .appendEntriesReply(
                 AppendEntriesReply(
                     term: self.term(), outcome: self.outcome(), readRound: self.number(),
-                    needsStateFrom: self.bool() ? self.index() : nil))
+                    needsStateFrom: self.bool() ? self.index() : nil, losses: self.number(),
+                    isRepairing: self.bool()))
         }
     }
 

@@ -145,4 +145,45 @@ import Testing
         let base = LogPosition(index: LogIndex(rawValue: 0), term: Term(rawValue: 2))
         #expect(throws: rot(1, 1)) { try Recovery.recover(Self.changed { $0.hardState?.base = base }) }
     }
+
+    // MARK: What can be used of a rotten one
+
+    @Test("What stands before the harm is kept, and the hard state says that entries are lost")
+    func salvaged() throws {
+        let harms: [(rows: Int, change: (inout StoredLog) -> Void)] = [
+            (1, { $0.batches[1].isIntact = false }), (0, { $0.batches[0].isIntact = false }),
+            (1, { $0.batches.remove(at: 1) }), (2, { $0.batches.removeLast() }), (2, { $0.batches[2].first = .zero }),
+            (2, { $0.hardState?.lastIndex = LogIndex(rawValue: 5) }),
+            (3, { $0.hardState?.lastIndex = LogIndex(rawValue: 7) }),
+        ]
+        for harm in harms {
+            let stored = Self.changed(harm.change)
+            #expect(throws: Rot.self) { try Recovery.recover(stored) }
+            let salvaged = try #require(try Recovery.salvage(stored, founders: .three))
+            #expect(salvaged.rows == harm.rows)
+            #expect(salvaged.log.entries == Self.good.batches.prefix(harm.rows).flatMap(\.entries))
+            let lost = HardState(
+                currentTerm: Term(rawValue: 3), votedFor: NodeID(rawValue: "n2"), losses: 1, isRepairing: true)
+            #expect(salvaged.log.hardState == lost)
+        }
+        #expect(try Recovery.salvage(Self.good, founders: .three) == nil)
+    }
+
+    @Test("Nothing is salvaged where the others can't make it good")
+    func notSalvaged() {
+        let harmed = Self.changed { $0.batches[1].isIntact = false }
+        #expect(throws: Rot.hardStateDamaged) {
+            try Recovery.salvage(Self.changed { $0.hardState?.isIntact = false }, founders: .three)
+        }
+        for few in [Membership.test(["n1"]), .test(["n1", "n2"]), .test(["n1", "n2", "n3"], outgoing: ["n1", "n2"])] {
+            #expect(throws: Rot.self) { try Recovery.salvage(harmed, founders: few) }
+        }
+        #expect(throws: Rot.self) { try Recovery.salvage(harmed) }
+        // Who takes part says the latest entry that is left.
+        let named = Self.changed { stored in
+            stored.batches[0].entries[1] = .test(2, term: 1, .test(["n1", "n2"]))
+            stored.batches[1].isIntact = false
+        }
+        #expect(throws: Rot.self) { try Recovery.salvage(named, founders: .three) }
+    }
 }

@@ -90,7 +90,8 @@ package final class NodeCoordinator: Coordinator {
 
     package var isReady: Bool {
         let vitals = self.board.vitals
-        return vitals.leader != nil && !vitals.isDiskFull && vitals.appliedIndex == vitals.commitIndex
+        return vitals.leader != nil && !vitals.isDiskFull && !vitals.isIncomplete
+            && vitals.appliedIndex == vitals.commitIndex
     }
 
     private func ask<Value: Sendable>(

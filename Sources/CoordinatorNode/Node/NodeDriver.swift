@@ -225,6 +225,9 @@ final class NodeDriver {
             case .installSnapshot(let offer): self.installSnapshot(offer)
             case .membershipChanged: self.membersChanged()
             case .membershipRefused(let id, let problem): self.membershipRefused(id, problem)
+            case .logRepaired(let index):
+                self.logger.notice(
+                    "The log is whole again: this node has its vote back", metadata: [LogKey.index: "\(index)"])
             }
         }
     }
@@ -331,6 +334,7 @@ final class NodeDriver {
         self.vitals.firstIndex = self.core.base.index.next().rawValue
         self.vitals.liveTransactions = self.applier.machine.liveCount
         self.vitals.format = self.applier.machine.format
+        self.vitals.isIncomplete = self.core.lacksState || self.core.isRepairing
         self.board.vitals = self.vitals
     }
 

@@ -34,7 +34,7 @@ struct RecoveredNode: Sendable {
         do {
             return try SQLiteLog(
                 folder: node.data, nodeID: NodeID(rawValue: node.id),
-                clusterID: configuration.cluster.id.map { ClusterID(high: $0.high, low: $0.low) })
+                clusterID: configuration.cluster.id.map { ClusterID(high: $0.high, low: $0.low) }, salvaging: true)
         } catch {
             throw .log(error)
         }
@@ -70,6 +70,8 @@ struct RecoveredNode: Sendable {
         } catch {
             switch error {
             case .state(.rot), .stateTooOld: break
+            // The log has lost what the state was made of.
+            case .stateNotInLog where self.log.hardState.isRepairing: break
             case _: throw error
             }
             logger.error(

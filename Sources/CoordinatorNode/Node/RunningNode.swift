@@ -37,6 +37,16 @@ struct RunningNode: Sendable {
         edge: any EventLoopGroup, version: String, known: FormatLevel, logger: Logger, endings: NodeEndings
     ) async throws -> RunningNode {
         let log = try RecoveredNode.openLog(of: node, in: configuration)
+        if let loss = log.loss {
+            logger.error(
+                """
+                The log is rotten: what stood behind the harm is fetched from the other nodes, and until all of it is back \
+                this node has no vote. The damaged file is kept
+                """,
+                metadata: [
+                    LogKey.path: "\(loss.kept)", LogKey.index: "\(loss.through)", LogKey.reason: "\(loss.description)",
+                ])
+        }
         var found = try RecoveredNode(log: log, of: node, in: configuration, known: known)
         let state = try found.recoverState(logger: logger)
         try found.finishInstall(in: log, logger: logger)

@@ -23,6 +23,8 @@ struct Vitals: Sendable {
     var knownFormat = FormatLevel.first
     /// The log's disk has no room. Only the node itself knows.
     var isDiskFull = false
+    /// A part of its log or its state is lost, and not made good yet. Only the node itself knows.
+    var isIncomplete = false
     /// Since when the node has had its role, in milliseconds since 1970.
     var since: UInt64 = 0
     /// What the leader knows of the others' disks; empty on other nodes.

@@ -183,6 +183,11 @@ package struct Judge: Sendable {
         self.subjects[node] = Subject(id: id)
     }
 
+    /// The node's log has lost entries to rot, as it says of itself: what it acknowledged holds no more, its votes do.
+    package mutating func losesEntries(_ node: Int) {
+        self.subjects[node].promises.losesEntries()
+    }
+
     /// The node comes back with what it found on its disk.
     package mutating func restarts(_ node: Int, recovered: RecoveredLog, appliedIndex: LogIndex) throws(Violation) {
         var log = try self.committed.log(through: recovered.base, of: node)

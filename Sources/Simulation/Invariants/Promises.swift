@@ -43,6 +43,11 @@ struct Promises: Sendable {
         self.acknowledged = (index.previous(), hash)
     }
 
+    /// The node has lost entries, and says so: its term and its vote are still true.
+    mutating func losesEntries() {
+        self.acknowledged = (.zero, StableHash().value)
+    }
+
     /// The node comes back with this hard state and log.
     mutating func restarts(_ node: NodeID, hardState: HardState, log: LogHistory) throws(Violation) {
         self.truncations.removeAll()

@@ -80,11 +80,14 @@ package enum Describe {
             "AppendEntries term=\(request.term.rawValue) "
                 + "prev=\(self.position(request.prevLogIndex, request.prevLogTerm)) "
                 + "commit=\(request.leaderCommit.rawValue)"
-                + (request.readRound > 0 ? " round=\(request.readRound)" : "") + " \(self.entries(request.entries))"
+                + (request.readRound > 0 ? " round=\(request.readRound)" : "")
+                + (request.repair.map { " repair \($0.loss) through=\($0.index.rawValue)" } ?? "")
+                + " \(self.entries(request.entries))"
         case .appendEntriesReply(let reply):
             "AppendEntriesReply term=\(reply.term.rawValue) \(self.outcome(reply.outcome))"
                 + (reply.readRound > 0 ? " round=\(reply.readRound)" : "")
                 + (reply.needsStateFrom.map { " needs state from=\($0.rawValue)" } ?? "")
+                + (reply.losses > 0 ? " losses=\(reply.losses)\(reply.isRepairing ? " repairing" : "")" : "")
         case .installSnapshot(let request):
             "InstallSnapshot term=\(request.term.rawValue) \(self.offer(request.offer))"
                 + (request.readRound > 0 ? " round=\(request.readRound)" : "")
@@ -110,6 +113,7 @@ package enum Describe {
     package static func batch(_ batch: Batch) -> String {
         "#\(batch.sequence) term=\(batch.hardState.currentTerm.rawValue) "
             + "vote=\(batch.hardState.votedFor?.rawValue ?? "-")"
+            + (batch.hardState.isRepairing ? " repairing" : "")
             + (batch.base.map { base in
                 (base.keepsEntries ? " begins behind " : " is a snapshot at ")
                     + self.position(base.position.index, base.position.term)
@@ -176,6 +180,7 @@ extension TraceEvent {
         case .started(let term, let votedFor, let last, let applied):
             "starts with term=\(term.rawValue) vote=\(votedFor?.rawValue ?? "-") last=\(last.rawValue) "
                 + "applied=\(applied.rawValue)"
+        case .repaired(let index): "log is whole again through \(index.rawValue)"
         case .foundRot(let rot): "finds rot: \(Describe.rot(rot))"
         case .paused(let nanoseconds): "stands still for \(Describe.milliseconds(nanoseconds))"
         case .resumed: "goes on"

@@ -88,6 +88,16 @@ package struct ModelledDisk: Sendable {
         !self.isHardStateIntact || self.rows.contains { !$0.isIntact || $0.isLost }
     }
 
+    /// The log has lost entries, and not got all of them back yet.
+    package var isRepairing: Bool { self.hardState.isRepairing }
+
+    /// The rows behind the first harm go, and the hard state says so.
+    package mutating func salvage(_ log: RecoveredLog, rows count: Int) {
+        self.rows = Array(self.rows.filter { !$0.isLost }.prefix(count))
+        self.lastIndex = log.lastIndex
+        self.hardState = log.hardState
+    }
+
     /// Puts the good bytes back, as a repair from the peers would.
     package mutating func repair() {
         self.isHardStateIntact = true

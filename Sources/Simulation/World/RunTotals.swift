@@ -31,7 +31,7 @@ package struct RunTotals: Hashable, Sendable {
             "reads \(self.statistics.readsAnswered)", "acknowledged \(self.statistics.transactionsAcknowledged)",
             "ended \(self.statistics.transactionsEnded)", "told \(self.statistics.outcomesTold)",
             "snapshots \(self.statistics.snapshots)", "installs \(self.statistics.installs)",
-            "transfers \(self.statistics.transfers)",
+            "transfers \(self.statistics.transfers)", "repairs \(self.statistics.repairs)",
         ]
         for kind in FaultKind.allCases { lines.append("\(Self.key(kind)) \(self.faults[kind])") }
         return lines.joined(separator: "\n") + "\n"
@@ -52,7 +52,7 @@ package struct RunTotals: Hashable, Sendable {
             let writes = number("writes"), let reads = number("reads"),
             let acknowledged = number("acknowledged"), let ended = number("ended"), let told = number("told"),
             let snapshots = number("snapshots"), let installs = number("installs"),
-            let transfers = number("transfers")
+            let transfers = number("transfers"), let repairs = number("repairs")
         else { return nil }
         self.next = next
         self.passed = passed
@@ -71,6 +71,7 @@ package struct RunTotals: Hashable, Sendable {
         self.statistics.outcomesTold = told
         self.statistics.snapshots = snapshots
         self.statistics.installs = installs
+        self.statistics.repairs = repairs
         self.statistics.transfers = transfers
         for kind in FaultKind.allCases {
             guard let count = number(Self.key(kind)) else { return nil }

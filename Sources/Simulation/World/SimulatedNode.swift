@@ -107,7 +107,7 @@ final class SimulatedNode {
     /// Something of what it needs is damaged or lost: a majority must always be without such harm.
     var isHarmed: Bool {
         self.condition == .rotten || self.isLost || self.isStateHarmed || self.disk.isHarmed
-            || self.core?.lacksState == true
+            || self.core?.lacksState == true || self.disk.isRepairing
             || (self.core == nil && self.stored.appliedIndex < self.disk.baseIndex)
     }
 

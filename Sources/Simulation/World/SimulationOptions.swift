@@ -49,6 +49,8 @@ package struct SimulationOutcome: Sendable {
         package var snapshots: UInt64 = 0
         package var installs: UInt64 = 0
         package var transfers: UInt64 = 0
+        /// Logs that lost entries to rot and got them back.
+        package var repairs: UInt64 = 0
 
         package init() {}
 
@@ -64,6 +66,7 @@ package struct SimulationOutcome: Sendable {
             self.snapshots += other.snapshots
             self.installs += other.installs
             self.transfers += other.transfers
+            self.repairs += other.repairs
         }
     }
 }

@@ -80,6 +80,7 @@ extension TraceEvent {
         case .started(let term, _, let last, let applied):
             Self.mix(15, [term.rawValue, last.rawValue, applied.rawValue], &hash)
         case .foundRot: hash.mix(16)
+        case .repaired(let index): Self.mix(42, [index.rawValue], &hash)
         case .paused(let nanoseconds): Self.mix(17, [nanoseconds], &hash)
         case .resumed: hash.mix(18)
         case .stalled(let kind, let nanoseconds): Self.mix(19, [UInt64(kind.rawValue), nanoseconds], &hash)
@@ -144,6 +145,7 @@ extension TraceEvent {
             case .installing: hash.mix(8)
             }
             if let index = reply.needsStateFrom { hash.mix(index.rawValue) }
+            if reply.losses > 0 { hash.mix(reply.losses << 1 | (reply.isRepairing ? 1 : 0)) }
         case .installSnapshot(let request):
             hash.mix(9)
             hash.mix(request.term.rawValue)

@@ -15,8 +15,11 @@ extension World {
                 throw Violation(.rotIsSeen, "\(node.id)'s disk is good, but taken for rotten: \(Describe.rot(error))")
             }
             self.record(.foundRot(error), node)
-            node.condition = .rotten
-            return
+            guard let salvaged = self.salvage(node) else {
+                node.condition = .rotten
+                return
+            }
+            recovered = salvaged
         }
         guard !node.disk.isHarmed else {
             throw Violation(.rotIsSeen, "\(node.id) starts from a harmed disk")
@@ -24,6 +27,12 @@ extension World {
         if node.isStateHarmed {
             // It is set aside. The log makes it anew, if it reaches back to the beginning; else a leader's snapshot does.
             node.isStateHarmed = false
+            node.marker = nil
+            node.stored = StoredState(clients: self.clients.count + 1)
+            node.state = node.stored.restored()
+        }
+        if recovered.hardState.isRepairing, node.stored.applied.index > recovered.lastIndex {
+            // The log has lost what the state was made of: it is set aside too.
             node.marker = nil
             node.stored = StoredState(clients: self.clients.count + 1)
             node.state = node.stored.restored()
@@ -54,6 +63,16 @@ extension World {
                 last: recovered.lastIndex, applied: applied), node)
         self.connectAll(node)
         self.arm(node)
+    }
+
+    /// What stands before the rot, if the others can make good the rest.
+    private func salvage(_ node: SimulatedNode) -> RecoveredLog? {
+        let founders = Membership(
+            voters: node.configuration.voters.map { Member(nodeID: $0, storageID: .unknown) })
+        guard let salvaged = try? Recovery.salvage(node.disk.stored, founders: founders) else { return nil }
+        node.disk.salvage(salvaged.log, rows: salvaged.rows)
+        self.judge.losesEntries(node.number)
+        return salvaged.log
     }
 
     /// Gives a node something to think about: at once, or in a turn soon that takes all that gathers until then.
@@ -120,6 +139,9 @@ extension World {
         case .fetchSnapshot(let offer, let leader): self.fetch(offer, from: self.number(of: leader), by: node)
         case .installSnapshot(let offer): try self.install(offer, on: node)
         case .membershipChanged: break
+        case .logRepaired(let index):
+            self.statistics.repairs += 1
+            self.record(.repaired(through: index), node)
         case .membershipRefused(_, let problem): self.record(.membersRefused(problem), node)
         }
     }

@@ -53,6 +53,8 @@ package enum TraceEvent: Sendable {
     case down(FaultKind, survivors: Int, of: Int)
     case started(term: Term, votedFor: NodeID?, last: LogIndex, applied: LogIndex)
     case foundRot(Rot)
+    /// The node has its vote back.
+    case repaired(through: LogIndex)
     case paused(nanoseconds: UInt64)
     case resumed
     case stalled(FaultKind, nanoseconds: UInt64)

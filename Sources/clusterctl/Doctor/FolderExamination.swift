@@ -143,6 +143,8 @@ package struct FolderExamination: Sendable {
         switch error {
         case .locked(_, let pid):
             .note("folder", "a process\(pid == 0 ? "" : ", \(pid),") holds the folder, and alone reads it")
+        case .rot(let rot, _) where rot.leavesHardState:
+            .problem("log", error.description, Self.selfRepair(self.node))
         case .rot, .corrupt:
             .problem("log", error.description, "with a majority of the others alive: \(Self.replacement(self.node))")
         case .unsupportedFormat:
@@ -164,6 +166,11 @@ package struct FolderExamination: Sendable {
     private static func beginning(_ node: String) -> String {
         "a new cluster: clusterctl start; a member whose disk was lost: \(Self.replacement(node)); a new node: clusterctl "
             + "members add \(node)"
+    }
+
+    private static func selfRepair(_ node: String) -> String {
+        "start it, with a majority of at least two others alive: it keeps the damaged file, fetches what is lost from them, "
+            + "and has no vote until then. A cluster of fewer than three: \(Self.replacement(node))"
     }
 
     private static func replacement(_ node: String) -> String { "clusterctl members replace \(node)" }

@@ -52,14 +52,20 @@ extension ScenarioPlayer {
         _ = self.nodes[position].disk.finishSync()
     }
 
-    mutating func start(_ position: Int) throws(Problem) {
+    /// - Parameter salvaging: of a rotten log takes what stands before the rot, as a node does.
+    mutating func start(_ position: Int, salvaging: Bool = false) throws(Problem) {
         let node = self.nodes[position]
         guard node.core == nil else { throw Problem(message: "\(node.id) runs already") }
         let recovered: RecoveredLog
         do {
             recovered = try Recovery.recover(node.disk.stored)
         } catch {
-            return self.say("\(node.id) finds rot: \(Describe.rot(error))")
+            self.say("\(node.id) finds rot: \(Describe.rot(error))")
+            let founders = Membership(
+                voters: node.configuration.voters.map { Member(nodeID: $0, storageID: .unknown) })
+            guard salvaging, let salvaged = try? Recovery.salvage(node.disk.stored, founders: founders) else { return }
+            self.nodes[position].disk.salvage(salvaged.log, rows: salvaged.rows)
+            recovered = salvaged.log
         }
         self.say(
             "\(node.id) starts with term=\(recovered.hardState.currentTerm) "

@@ -44,6 +44,7 @@ struct ScenarioPlayer {
         case "cluster": self.makeCluster(rest)
         case "disk": try self.presetDisk(rest)
         case "start": for position in try self.positions(rest) { try self.start(position) }
+        case "salvage": for position in try self.positions(rest) { try self.start(position, salvaging: true) }
         case "advance": try self.advance(rest)
         case "timeout": for position in try self.positions(rest) { self.timeOut(position) }
         case "wake": for position in try self.positions(rest) { self.step(position, []) }
@@ -177,6 +178,7 @@ struct ScenarioPlayer {
             }
             self.nodes[position].membership = membership
         case .membershipRefused(_, let problem): self.say("  \(id) refuses other members: \(problem)")
+        case .logRepaired(let index): self.say("  \(id)'s log is whole again through \(index)")
         }
     }
 

@@ -33,7 +33,8 @@ extension NativeAPI {
         guard self.coordinator.isReady else {
             throw Problem(
                 .notReady,
-                "This node knows no leader, has no room on its disk, or has not yet applied all that is committed.",
+                "This node knows no leader, has no room on its disk, has lost a part of its log or its state, or has not yet "
+                    + "applied all that is committed.",
                 retryAfter: .seconds(1))
         }
         return Answer(NativeAnswers.health("ready", self.coordinator.nodeStatus()))
