@@ -52,8 +52,8 @@ package struct ClusterConfiguration: Hashable, Sendable {
         package var maximumConnections = 4_096
         /// Transactions that are not finished. Default 100,000.
         package var maximumLiveTransactions = 100_000
-        /// Bytes of transactions that are not finished, payloads above all, in memory. Default 256 MiB; more are refused
-        /// with 429.
+        /// Bytes in memory of transactions that are not finished; longer payloads leave it with the next checkpoint. Default
+        /// 256 MiB; more are refused with 429.
         package var maximumLiveBytes = 256 << 20
         /// Bytes that may stand in a leader's log without being committed. Default 64 MiB.
         package var maximumUncommitted = 64 << 20

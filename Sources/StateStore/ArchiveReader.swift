@@ -12,6 +12,7 @@ package import Transactions
 package final class ArchiveReader: ArchiveView, Sendable {
     private struct Connection: ~Copyable {
         let queries: ArchiveQueries
+        let live: LiveQuery
         let database: Database
     }
 
@@ -52,7 +53,8 @@ package final class ArchiveReader: ArchiveView, Sendable {
         }
         _ = try Schema.meta(in: database, recovery: recovery)
         do {
-            return Connection(queries: try ArchiveQueries(in: database), database: database)
+            return Connection(
+                queries: try ArchiveQueries(in: database), live: try LiveQuery(in: database), database: database)
         } catch {
             throw StateStoreError(error, path: path, table: "archive")
         }
@@ -72,6 +74,13 @@ package final class ArchiveReader: ArchiveView, Sendable {
         } catch {
             self.onFailure(error)
         }
+    }
+
+    /// The payload of a live transaction's branch that memory has let go of; nil if the transaction isn't live any more.
+    package func payload(of gid: Gid, branch: BranchID) throws(StateStoreError) -> [UInt8]? {
+        try self.connection.withLock { connection throws(StateStoreError) in
+            try connection.live.lookup(gid, recovery: self.recovery)
+        }?.branches.first { $0.id == branch }?.spec.payload.bytes
     }
 
     /// As `archived`, for callers that can go on without an answer.

@@ -17,6 +17,7 @@ package final class StateDatabase {
     let recovery: StateRecovery
     private let statements: WriterStatements
     private let archive: ArchiveQueries
+    private let live: LiveQuery
     let database: Database
     /// What the file holds, as of the last committed transaction.
     private var meta: StateRecovery.MetaRow
@@ -104,6 +105,7 @@ package final class StateDatabase {
             }
             self.statements = try WriterStatements(in: database)
             self.archive = try ArchiveQueries(in: database)
+            self.live = try LiveQuery(in: database)
         } catch {
             throw StateStoreError(error, path: path, table: "?")
         }
@@ -141,19 +143,23 @@ package final class StateDatabase {
     /// Reads and verifies what a node starts from: the live transactions, and where in the log they stand.
     package func load() throws(StateStoreError) -> RecoveredState {
         let meta = try Schema.meta(in: self.database, recovery: self.recovery)
-        var rows: [StateRecovery.LiveRow] = []
-        do throws(SQLiteError) {
-            let statement = try Statement("SELECT gid, body, crc FROM live", in: self.database)
-            while try statement.step() {
-                rows.append(
-                    StateRecovery.LiveRow(
-                        gid: statement.text(column: 0), body: statement.blob(column: 1),
-                        checksum: statement.integer(column: 2)))
+        let statement = try self.liveRows()
+        // One row after the other: with their payloads they may be more than memory has room for.
+        return try self.recovery.recover(meta: meta) { () throws(StateStoreError) in
+            do throws(SQLiteError) {
+                return try statement.step() ? LiveQuery.row(statement) : nil
+            } catch {
+                throw self.failure(error, table: "live")
             }
+        }
+    }
+
+    private func liveRows() throws(StateStoreError) -> Statement {
+        do throws(SQLiteError) {
+            return try Statement("SELECT gid, body, crc FROM live", in: self.database)
         } catch {
             throw self.failure(error, table: "live")
         }
-        return try self.recovery.recover(meta: meta, live: rows)
     }
 
     /// Writes all of it in one transaction of SQLite: the file then stands at `checkpoint.appliedIndex`.
@@ -164,6 +170,9 @@ package final class StateDatabase {
     package func checkpoint(_ checkpoint: StateCheckpoint) throws(StateStoreError) {
         guard checkpoint.appliedIndex >= self.meta.appliedIndex else {
             throw .outOfOrder(path: self.path, appliedIndex: self.meta.appliedIndex, given: checkpoint.appliedIndex)
+        }
+        let checkpoint = try checkpoint.filled { gid throws(StateStoreError) in
+            try self.live.lookup(gid, recovery: self.recovery)
         }
         do throws(SQLiteError) {
             self.meta = try self.database.transaction { () throws(SQLiteError) in try self.write(checkpoint) }

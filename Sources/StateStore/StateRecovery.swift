@@ -220,17 +220,19 @@ package struct StateRecovery: Sendable {
         guard meta.logTime <= LogTime.maximum.rawValue else { throw self.rot("meta", "1", "impossible log time") }
     }
 
-    /// The state that these rows stand for.
-    package func recover(meta: MetaRow, live rows: [LiveRow]) throws(StateStoreError) -> RecoveredState {
+    /// The state that these rows stand for. Longer payloads are left on the disk.
+    /// - Parameter next: gives one row after the other, nil behind the last.
+    package func recover(
+        meta: MetaRow, live next: () throws(StateStoreError) -> LiveRow?
+    ) throws(StateStoreError) -> RecoveredState {
         try self.check(meta)
         // First: rows of a format that this program doesn't know aren't rotten.
         let notes = try self.notes(meta)
-        guard meta.liveCount == UInt64(rows.count) else {
-            throw self.rot("live", "*", "\(rows.count) rows where \(meta.liveCount) were written")
-        }
         var live: [GlobalTransaction] = []
-        live.reserveCapacity(rows.count)
-        for row in rows { live.append(try self.transaction(row, meta: meta)) }
+        while let row = try next() { live.append(try self.transaction(row, meta: meta).spilled()) }
+        guard meta.liveCount == UInt64(live.count) else {
+            throw self.rot("live", "*", "\(live.count) rows where \(meta.liveCount) were written")
+        }
         live.sort { $0.isAccepted(before: $1) }
         for (transaction, next) in zip(live, live.dropFirst()) where !transaction.isAccepted(before: next) {
             throw self.rot("live", next.gid.rawValue, "accepted at the same place as \(transaction.gid)")
@@ -274,13 +276,19 @@ package struct StateRecovery: Sendable {
         return transaction
     }
 
-    private func transaction(_ row: LiveRow, meta: MetaRow) throws(StateStoreError) -> GlobalTransaction {
+    /// The live transaction that the row stands for, with all of its payloads.
+    func transaction(_ row: LiveRow) throws(StateStoreError) -> GlobalTransaction {
         guard row.checksum == row.expectedChecksum else { throw self.rot("live", row.gid, "wrong checksum") }
         let transaction = try self.decoded(row.body, table: "live", row: row.gid)
         guard transaction.gid.rawValue == row.gid else {
             throw self.rot("live", row.gid, "holds another transaction than its key says")
         }
         guard !transaction.state.isFinished else { throw self.rot("live", row.gid, "has finished") }
+        return transaction
+    }
+
+    private func transaction(_ row: LiveRow, meta: MetaRow) throws(StateStoreError) -> GlobalTransaction {
+        let transaction = try self.transaction(row)
         guard transaction.acceptedIndex <= meta.appliedIndex, transaction.createdAt.rawValue <= meta.logTime else {
             throw self.rot("live", row.gid, "is newer than the applied index")
         }

@@ -64,17 +64,17 @@ package struct BranchSpec: Hashable, Sendable {
     /// Ascending by name in lower case, since neither HTTP nor JSON gives the order of headers a meaning.
     package let headers: [Header]
     /// The body of every call, as it is.
-    package let payload: [UInt8]
+    package internal(set) var payload: Payload
 
     package init(id: BranchID, targets: [Target], headers: [Header] = [], payload: [UInt8] = []) {
         self.id = id
         self.targets = targets.sorted { $0.operation.rawValue < $1.operation.rawValue }
         self.headers = headers.count < 2 ? headers : headers.sorted(by: Self.isOrdered)
-        self.payload = payload
+        self.payload = Payload(payload)
     }
 
     /// Takes what is already in canonical order; the decoder has checked that it is.
-    init(id: BranchID, canonicalTargets: [Target], canonicalHeaders: [Header], payload: [UInt8]) {
+    init(id: BranchID, canonicalTargets: [Target], canonicalHeaders: [Header], payload: Payload) {
         self.id = id
         self.targets = canonicalTargets
         self.headers = canonicalHeaders
@@ -160,7 +160,7 @@ package enum BranchState: UInt8, CaseIterable, Hashable, Sendable {
 
 /// One participant's part in a transaction.
 package struct Branch: Hashable, Sendable {
-    package let spec: BranchSpec
+    package internal(set) var spec: BranchSpec
     package internal(set) var state: BranchState
     /// Calls made for the latest operation, as far as the log has been told of them.
     package internal(set) var attempts: UInt32
@@ -198,12 +198,13 @@ package struct BranchCall: Hashable, Sendable {
     package let operation: Operation
     package let url: String
     package let headers: [Header]
-    package let payload: [UInt8]
+    /// Perhaps on the disk alone.
+    package var payload: Payload
     /// Calls that were made for this operation before, as far as the log has been told of them.
     package let priorAttempts: UInt32
 
     package init(
-        gid: Gid, branchID: BranchID, operation: Operation, url: String, headers: [Header], payload: [UInt8],
+        gid: Gid, branchID: BranchID, operation: Operation, url: String, headers: [Header], payload: Payload,
         priorAttempts: UInt32
     ) {
         self.gid = gid

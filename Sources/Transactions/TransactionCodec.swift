@@ -9,20 +9,22 @@ extension GlobalTransaction {
     /// The version that is written. Others aren't read.
     package static let encodingVersion: UInt8 = 1
 
-    package func encoded() -> [UInt8] {
+    /// - Parameter payloads: `.whole` only if all of them are in memory.
+    package func encoded(payloads: PayloadForm = .whole) -> [UInt8] {
         var writer = ByteWriter(capacity: self.estimatedLength)
-        self.encode(into: &writer)
+        self.encode(payloads, into: &writer)
         return writer.bytes
     }
 
+    /// - Parameter payloads: as it was encoded.
     /// - Throws: `ByteError` if these bytes are not exactly one transaction.
-    package init(decoding bytes: [UInt8]) throws(ByteError) {
+    package init(decoding bytes: [UInt8], payloads: PayloadForm = .whole) throws(ByteError) {
         var reader = ByteReader(bytes)
-        self = try GlobalTransaction(from: &reader)
+        self = try GlobalTransaction(payloads, from: &reader)
         try reader.finish()
     }
 
-    func encode(into writer: inout ByteWriter) {
+    func encode(_ payloads: PayloadForm, into writer: inout ByteWriter) {
         writer.write(Self.encodingVersion)
         writer.write(self.gid.rawValue)
         writer.write(self.kind.rawValue)
@@ -39,11 +41,11 @@ extension GlobalTransaction {
         writer.writeOptional(self.decidedAt) { $0.write($1.rawValue) }
         writer.writeOptional(self.finishedAt) { $0.write($1.rawValue) }
         writer.writeOptional(self.finishedIndex) { $0.write($1) }
-        writer.writeList(self.branches) { $1.encode(into: &$0) }
+        writer.writeList(self.branches) { $1.encode(payloads, into: &$0) }
         writer.writeList(self.history) { $1.encode(into: &$0) }
     }
 
-    init(from reader: inout ByteReader) throws(ByteError) {
+    init(_ payloads: PayloadForm, from reader: inout ByteReader) throws(ByteError) {
         try reader.readVersion(Self.encodingVersion)
         self.gid = try reader.readGid()
         self.kind = try reader.readRaw("kind", TransactionKind.init(rawValue:))
@@ -66,7 +68,7 @@ extension GlobalTransaction {
             try reader.read(UInt64.self)
         }
         self.branches = try reader.readList(limit: Limits.branches) { reader throws(ByteError) in
-            try Branch(from: &reader)
+            try Branch(payloads, from: &reader)
         }
         self.history = try reader.readList(limit: Limits.historyLength(branches: self.branches.count)) {
             reader throws(ByteError) in
@@ -75,7 +77,7 @@ extension GlobalTransaction {
         guard self.isConsistent else { throw .invalidValue(offset: stateOffset, field: "state") }
     }
 
-    /// About how many bytes it has, encoded or in memory.
+    /// About how many bytes it has in memory.
     var estimatedLength: Int {
         self.branches.reduce(128 + 64 * self.history.count) { length, branch in
             length + branch.spec.estimatedLength + 16
@@ -84,15 +86,15 @@ extension GlobalTransaction {
 }
 
 extension Branch {
-    func encode(into writer: inout ByteWriter) {
-        self.spec.encode(into: &writer)
+    func encode(_ payloads: PayloadForm, into writer: inout ByteWriter) {
+        self.spec.encode(payloads, into: &writer)
         writer.write(self.state.rawValue)
         writer.write(self.attempts)
         writer.writeOptional(self.lastError) { $0.write($1) }
     }
 
-    init(from reader: inout ByteReader) throws(ByteError) {
-        self.spec = try BranchSpec(from: &reader)
+    init(_ payloads: PayloadForm, from reader: inout ByteReader) throws(ByteError) {
+        self.spec = try BranchSpec(payloads, from: &reader)
         self.state = try reader.readRaw("branch state", BranchState.init(rawValue:))
         self.attempts = try reader.read()
         self.lastError = try reader.readOptionalText("lastError")
@@ -100,7 +102,7 @@ extension Branch {
 }
 
 extension BranchSpec {
-    func encode(into writer: inout ByteWriter) {
+    func encode(_ payloads: PayloadForm = .whole, into writer: inout ByteWriter) {
         writer.write(self.id.rawValue)
         writer.writeList(self.targets) { writer, target in
             writer.write(target.operation.rawValue)
@@ -110,10 +112,10 @@ extension BranchSpec {
             writer.write(header.name)
             writer.write(header.value)
         }
-        writer.write(self.payload)
+        self.payload.encode(payloads, into: &writer)
     }
 
-    init(from reader: inout ByteReader) throws(ByteError) {
+    init(_ payloads: PayloadForm = .whole, from reader: inout ByteReader) throws(ByteError) {
         let id = try reader.readBranchID()
         let targetsOffset = reader.offset
         let targets = try reader.readList(limit: Operation.allCases.count) { reader throws(ByteError) in
@@ -136,11 +138,11 @@ extension BranchSpec {
         }
         self.init(
             id: id, canonicalTargets: targets, canonicalHeaders: headers,
-            payload: try reader.readBytes(limit: Limits.payloadLength))
+            payload: try Payload(payloads, from: &reader))
     }
 
     var estimatedLength: Int {
-        96 + self.payload.count + self.targets.reduce(0) { $0 + $1.url.utf8.count + 5 }
+        112 + self.payload.memory + self.targets.reduce(0) { $0 + $1.url.utf8.count + 5 }
             + self.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 8 }
     }
 }

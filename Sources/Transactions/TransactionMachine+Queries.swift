@@ -45,6 +45,28 @@ extension TransactionMachine {
             sum: self.sum.value(self.transactions), notes: self.areNotesChanged ? self.notes : nil)
     }
 
+    /// Lets go of the bytes of longer payloads that are on the disk. Nothing else changes: not what the machine answers, and
+    /// not its digest.
+    /// - Parameters:
+    ///   - written: live transactions, as a checkpoint has written them.
+    ///   - shortest: bytes below which a payload stays.
+    /// - Returns: those that had something to let go of.
+    package mutating func spill(_ written: [GlobalTransaction], from shortest: Int = Payload.shortest) -> [Gid] {
+        var spilled: [Gid] = []
+        for transaction in written {
+            guard let position = self.transactions.index(forKey: transaction.gid),
+                !self.transactions.values[position].state.isFinished
+            else { continue }
+            let before = self.transactions.values[position].estimatedLength
+            let after = self.transactions.values[position].spilled(branches: transaction.branches.count, from: shortest)
+            guard after.estimatedLength < before else { continue }
+            self.transactions.values[position] = after
+            self.liveBytes += after.estimatedLength - before
+            spilled.append(transaction.gid)
+        }
+        return spilled
+    }
+
     /// Lets go of finished transactions, once the archive shows them.
     package mutating func evict(_ gids: [Gid]) {
         for gid in gids {

@@ -44,7 +44,7 @@ import Transactions
                 Issue.record("no submission was proposed")
                 return
             }
-            #expect(submission.branches.map(\.payload) == [Array(#"{"amount":  1e2 }"#.utf8), [], []])
+            #expect(submission.branches.map(\.payload.bytes) == [Array(#"{"amount":  1e2 }"#.utf8), [], []])
             #expect(submission.branches[0].headers == [Header(name: "X-Account", value: "1")])
         }
     }

@@ -110,7 +110,7 @@ enum Due {
     ) throws -> BranchCall {
         BranchCall(
             gid: gid, branchID: try #require(BranchID(rawValue: branch)), operation: operation, url: url,
-            headers: headers, payload: payload, priorAttempts: priorAttempts)
+            headers: headers, payload: Payload(payload), priorAttempts: priorAttempts)
     }
 }
 

@@ -128,6 +128,39 @@ import Transactions
         #expect(world.proposals.last == [.deadlineReached(try Due.gid("late"))])
     }
 
+    @Test(
+        "A payload that is on the disk alone is fetched for its call; as long as it can't be had, the call is tried again"
+    )
+    func payloadOnDisk() throws {
+        let world = ExecutorWorld()
+        world.executor.start(term: Term(rawValue: 1))
+        let gid = try Due.gid("g1")
+        let payload = [UInt8](repeating: 3, count: 2_000)
+        var fixture = TransactionMachine()
+        let branch = BranchSpec(
+            id: try #require(BranchID(rawValue: "1")),
+            targets: [
+                Target(operation: .action, url: "http://bank/debit"),
+                Target(operation: .compensate, url: "http://bank/undo"),
+            ], payload: payload)
+        let submission = Submission(gid: gid, kind: .saga, timeoutMilliseconds: 1_000, branches: [branch])
+        let batch = CommandBatch(logTime: .zero, commands: [.submit(submission)])
+        _ = fixture.apply(batch, at: 1, archive: NoArchive())
+        #expect(fixture.spill(fixture.takeChanges().changedLive) == [gid])
+        let due = fixture.dueCalls(of: gid)
+        #expect(due.map { $0.payload.bytes == nil } == [true])
+        world.executor.callsDue(due, of: gid)
+        world.loop.run()
+        // Nobody has it: no call is made, and none is given up.
+        #expect(world.transport.requests.isEmpty)
+        world.payload.withLock { $0 = payload }
+        world.advance(byMilliseconds: 5_000)
+        #expect(world.transport.requests.map(\.call.payload.bytes) == [payload])
+        world.transport.answer(.success)
+        world.loop.run()
+        #expect(world.proposals.last == [world.success(of: due[0], attempts: world.transport.requests[0].attempt)])
+    }
+
     @Test("A new term begins with nothing of the last one")
     func newTerm() throws {
         let world = ExecutorWorld()
@@ -153,15 +186,20 @@ final class ExecutorWorld {
     let wall: WallClock
     let log: ProposalLog
     let executor: Executor
+    /// What the disk has of payloads that aren't in memory.
+    let payload: DiskPayload
 
     init(_ configuration: CallScheduleConfiguration = .init()) {
         let wall = WallClock()
         let log = ProposalLog()
+        let payload = DiskPayload()
         self.wall = wall
         self.log = log
+        self.payload = payload
         self.executor = Executor(
             eventLoop: self.loop, transport: self.transport, configuration: configuration, seed: 1,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            payloads: { _, done in done(payload.withLock { $0 }) },
             wallClock: { LogTime(rawValue: wall.withLock { $0 }) }, propose: { log.proposals.append($0) })
     }
 
@@ -190,6 +228,15 @@ final class ExecutorWorld {
             self.loop.advanceTime(by: .milliseconds(1))
         }
     }
+}
+
+final class DiskPayload: Sendable {
+    private let bytes = Locked<[UInt8]?>(nil)
+    func withLock<Result>(_ body: (inout [UInt8]?) -> Result) -> Result { self.bytes.withLock { body(&$0) } }
+}
+
+struct NoArchive: ArchiveView {
+    func archived(_ gid: Gid) -> GlobalTransaction? { nil }
 }
 
 /// Milliseconds of log time.

@@ -52,6 +52,9 @@ struct Fixture {
             changes, appliedIndex: self.machine.appliedIndex, appliedTerm: term, logTime: self.machine.logTime)
     }
 
+    /// The file has it: longer payloads leave memory.
+    mutating func spill(_ checkpoint: StateCheckpoint) -> [Gid] { self.machine.spill(checkpoint.changedLive) }
+
     /// What the file holds after the last checkpoint.
     func expected(term: UInt64 = 3) -> RecoveredState {
         RecoveredState(

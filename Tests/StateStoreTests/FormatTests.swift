@@ -46,7 +46,8 @@
             var row = StateRecovery.LiveRow(gid: "one", body: [99, 1, 2, 3], checksum: 0)
             row.checksum = row.expectedChecksum
             #expect(throws: StateStoreError.newerFormat(path: "state.db", used: .next, known: .newest)) {
-                try StateRecovery(path: "state.db", identity: identity).recover(meta: meta, live: [row])
+                var rows = [row]
+                _ = try StateRecovery(path: "state.db", identity: identity).recover(meta: meta) { rows.popLast() }
             }
         }
 

@@ -19,7 +19,10 @@ import Transactions
             return .submit(
                 Submission(
                     gid: gid, kind: .saga, timeoutMilliseconds: isOther ? 2_000 : 1_000,
-                    branches: [BranchSpec(id: .test, targets: targets)]))
+                    branches: [
+                        BranchSpec(
+                            id: .test, targets: targets, payload: [UInt8](repeating: 1, count: isOther ? 0 : 900))
+                    ]))
         case 3: return .abort(gid, reason: "by chance")
         case 4: return .deadlineReached(gid)
         case _:

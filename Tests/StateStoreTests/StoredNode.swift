@@ -35,6 +35,7 @@ struct StoredNode {
         if let checkpoint = self.underWay {
             try self.database.checkpoint(checkpoint)
             self.machine.evict(checkpoint.finished.map(\.gid))
+            _ = self.machine.spill(checkpoint.changedLive)
             self.underWay = nil
         } else {
             self.underWay = StateCheckpoint(

@@ -82,6 +82,11 @@ package struct UnknownAnswer: Hashable, Sendable {
     }
 }
 
+extension UnknownAnswer {
+    /// The transaction has ended meanwhile, or its row can't be read now.
+    static let payloadMissing = UnknownAnswer(kind: .cancelled, detail: "the payload can't be read now")
+}
+
 extension UnknownAnswer.Kind: CustomStringConvertible {
     /// The reason in words of ours alone, fit for a log.
     package var description: String {

@@ -22,7 +22,7 @@ package struct CallSchedule: Sendable {
 
     private struct Slot {
         let generation: UInt64
-        let call: BranchCall
+        var call: BranchCall
         let target: Int
         /// Attempts at this operation so far, over changes of leader as far as the log knows them.
         var attempts: UInt32
@@ -127,6 +127,10 @@ package struct CallSchedule: Sendable {
                 let id = known[position]
                 let attempts = self.slots[id.slot]?.attempts ?? 0
                 self.slots[id.slot]?.isDue = true
+                // The same, wherever its bytes are: they may have left memory.
+                if self.slots[id.slot]?.call.payload == call.payload {
+                    self.slots[id.slot]?.call.payload = call.payload
+                }
                 self.slots[id.slot]?.attempts = max(attempts, call.priorAttempts)
                 kept.append(id)
                 cursor = position + 1

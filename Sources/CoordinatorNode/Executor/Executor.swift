@@ -15,6 +15,11 @@ package import Transactions
 package final class Executor {
     private let eventLoop: any EventLoop
     private let transport: any BranchTransport
+    /// Fetches a payload that is on the disk alone; nil if it can't be had now. May answer on any thread.
+    package typealias PayloadSource = (
+        BranchCall, @escaping @Sendable ([UInt8]?) -> Void
+    ) -> Void
+    private let payloads: PayloadSource
     private let propose: ([Command]) -> Void
     private let wallClock: () -> LogTime
     private let logger: Logger
@@ -32,16 +37,19 @@ package final class Executor {
     /// Must be called on `eventLoop`.
     /// - Parameters:
     ///   - seed: of the jitter in the delays; different on each node.
+    ///   - payloads: for calls whose payload isn't in memory.
     ///   - wallClock: the leader's clock as log time, never before the log's own.
     ///   - propose: takes the commands of a turn towards the log; they may be refused without a word.
     package init(
         eventLoop: any EventLoop, transport: any BranchTransport, configuration: CallScheduleConfiguration,
-        seed: UInt64, logger: Logger, wallClock: @escaping () -> LogTime, propose: @escaping ([Command]) -> Void
+        seed: UInt64, logger: Logger, payloads: @escaping PayloadSource = { _, done in done(nil) },
+        wallClock: @escaping () -> LogTime, propose: @escaping ([Command]) -> Void
     ) {
         eventLoop.preconditionInEventLoop()
         self.eventLoop = eventLoop
         self.transport = transport
         self.propose = propose
+        self.payloads = payloads
         self.wallClock = wallClock
         self.logger = logger
         self.epoch = eventLoop.now
@@ -181,14 +189,24 @@ package final class Executor {
                 "tx.gid": "\(call.gid)", "tx.branch": "\(call.branchID)", "tx.operation": "\(call.operation.name)",
                 "tx.attempt": "\(attempt)",
             ])
-        let request = BranchRequest(call: call, attempt: attempt, term: term.rawValue)
         let mailbox = self.mailbox
         let eventLoop = self.eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        self.transport.call(request) { answer in
+        let whenDone: @Sendable (BranchAnswer) -> Void = { answer in
             if mailbox.put(answer, of: id) {
                 eventLoop.execute { bound.value.takeAnswers() }
             }
+        }
+        guard call.payload.bytes == nil else {
+            let request = BranchRequest(call: call, attempt: attempt, term: term.rawValue)
+            return self.transport.call(request, whenDone: whenDone)
+        }
+        let transport = self.transport
+        self.payloads(call) { payload in
+            guard let payload else { return whenDone(.unknown(.payloadMissing)) }
+            var call = call
+            call.payload = Payload(payload)
+            transport.call(BranchRequest(call: call, attempt: attempt, term: term.rawValue), whenDone: whenDone)
         }
     }
 

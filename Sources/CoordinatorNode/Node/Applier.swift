@@ -107,15 +107,17 @@ struct Applier {
 
     /// Hands the checkpoint to the disk once this node's own log is synced through its index: applied state may lag
     /// behind the log on the same disk, but must never lead it.
-    mutating func releaseCheckpoint(durableIndex: LogIndex, whenDone: @escaping @Sendable ([Gid]) -> Void) {
+    /// - Parameter whenDone: gets what the checkpoint has brought to the disk; called on the writer's thread.
+    mutating func releaseCheckpoint(
+        durableIndex: LogIndex, whenDone: @escaping @Sendable (StateCheckpoint) -> Void
+    ) {
         guard let checkpoint = self.held, checkpoint.appliedIndex <= durableIndex.rawValue else { return }
         self.held = nil
         self.isCheckpointUnderWay = true
         self.writing = LogIndex(rawValue: checkpoint.appliedIndex)
-        let finished = checkpoint.finished.map(\.gid)
         self.writer.checkpoint(checkpoint) { [fatal] result in
             switch result {
-            case .success: whenDone(finished)
+            case .success: whenDone(checkpoint)
             case .failure(let error): fatal(error)
             }
         }
@@ -163,10 +165,13 @@ struct Applier {
         self.written = self.applied.index
     }
 
-    /// The checkpoint is on disk and the archive shows it: what has finished may leave memory.
-    mutating func checkpointDone(_ finished: [Gid]) {
+    /// The checkpoint is on disk and readers see it: what has finished may leave memory, and so may the payloads of what goes
+    /// on.
+    /// - Returns: the transactions whose payloads have left it.
+    mutating func checkpointDone(_ checkpoint: StateCheckpoint) -> [Gid] {
         self.isCheckpointUnderWay = false
         self.written = max(self.written, self.writing)
-        self.machine.evict(finished)
+        self.machine.evict(checkpoint.finished.map(\.gid))
+        return self.machine.spill(checkpoint.changedLive)
     }
 }

@@ -146,7 +146,7 @@ enum ForwardedReply: Sendable {
             writer.write(answer.index)
             writer.write(answer.result.encoded())
             writer.write(answer.transaction != nil)
-            if let transaction = answer.transaction { writer.writeRaw(transaction.encoded()) }
+            if let transaction = answer.transaction { writer.writeRaw(transaction.encoded(payloads: .digest)) }
         case .readIndex(let index):
             writer.write(Tag.readIndex.rawValue)
             writer.write(index)
@@ -187,7 +187,8 @@ enum ForwardedReply: Sendable {
             let result = try CommandResult(decoding: try reader.readBytes(limit: Self.longestResult))
             let hasTransaction = try reader.readBool("transaction")
             let transaction =
-                hasTransaction ? try GlobalTransaction(decoding: try reader.readRaw(reader.remaining)) : nil
+                hasTransaction
+                ? try GlobalTransaction(decoding: try reader.readRaw(reader.remaining), payloads: .digest) : nil
             self = .committed(CommittedAnswer(result: result, transaction: transaction, term: term, index: index))
         case .readIndex: self = .readIndex(try reader.read())
         case .status: self = .status(try Vitals(from: &reader))

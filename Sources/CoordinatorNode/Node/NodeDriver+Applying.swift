@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import PeerTransport
 import Raft
+import StateStore
 import Transactions
 
 /// Committed entries on their way into the machine, to whoever waits for them, and to the disk.
@@ -78,8 +79,8 @@ extension NodeDriver {
         if self.applier.isCheckpointUrgent { self.applier.prepareCheckpoint() }
         let bound = NIOLoopBound(self, eventLoop: self.loop)
         let loop = self.loop
-        self.applier.releaseCheckpoint(durableIndex: self.core.durableIndex) { finished in
-            loop.execute { bound.value.checkpointDone(finished) }
+        self.applier.releaseCheckpoint(durableIndex: self.core.durableIndex) { checkpoint in
+            loop.execute { bound.value.checkpointDone(checkpoint) }
         }
         guard self.checkpointTimer == nil, self.applier.hasChanges else { return }
         self.checkpointTimer = self.loop.scheduleTask(in: self.settings.checkpointInterval) {
@@ -103,8 +104,11 @@ extension NodeDriver {
         }
     }
 
-    private func checkpointDone(_ finished: [Gid]) {
-        self.applier.checkpointDone(finished)
+    private func checkpointDone(_ checkpoint: StateCheckpoint) {
+        for gid in self.applier.checkpointDone(checkpoint) where self.isExecuting {
+            // The plan of calls lets go of them too.
+            self.executor?.callsDue(self.applier.machine.dueCalls(of: gid), of: gid)
+        }
         self.installWhenQuiet()
         self.dropOvertakenFetch()
         self.goOnBackingUp()

@@ -4,6 +4,7 @@ import Bytes
 import ClusterConfiguration
 import Logging
 import NIOCore
+import NIOPosix
 import PeerTransport
 import Raft
 import RaftStore
@@ -91,6 +92,7 @@ extension NodeDriver {
 
     private func makeExecutor(_ parts: Parts, on loop: any EventLoop) -> Executor {
         let configuration = parts.configuration
+        let stateFailed = parts.stateFailed
         return Executor(
             eventLoop: loop, transport: parts.branch,
             configuration: CallScheduleConfiguration(
@@ -99,6 +101,17 @@ extension NodeDriver {
                     capMilliseconds: configuration.calls.retryCap.wholeMilliseconds),
                 callsPerTarget: configuration.limits.callWindow, callsInTotal: configuration.limits.callsInFlight),
             seed: .random(in: .min ... .max), logger: parts.logger,
+            payloads: { call, done in
+                // Lists alone use this reader: it must not hold up what is applied.
+                NIOThreadPool.singleton.submit { _ in
+                    do throws(StateStoreError) {
+                        done(try parts.lists.payload(of: call.gid, branch: call.branchID))
+                    } catch {
+                        if case .rot = error { stateFailed(error) }
+                        done(nil)
+                    }
+                }
+            },
             wallClock: { [unowned self] in self.logTime() },
             propose: { [unowned self] commands in
                 guard self.isExecuting else { return }

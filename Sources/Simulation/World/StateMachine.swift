@@ -57,6 +57,9 @@ struct StateMachine {
         return changes
     }
 
+    /// The store has these, payloads included.
+    mutating func spill(_ written: [GlobalTransaction]) { _ = self.transactions.spill(written, from: 0) }
+
     private mutating func mix(_ effect: TransactionEffect) {
         switch effect {
         case .callsDue(let gid): self.mix(1, gid)
@@ -101,10 +104,11 @@ struct StoredState: ArchiveView {
         self.applied = LogPosition(index: state.appliedIndex, term: term)
         let changes = state.takeChanges()
         for transaction in changes.finished {
+            self.finished[transaction.gid] = self.whole(transaction)
             self.live.removeValue(forKey: transaction.gid)
-            self.finished[transaction.gid] = transaction
         }
-        for transaction in changes.changedLive { self.live[transaction.gid] = transaction }
+        for transaction in changes.changedLive { self.live[transaction.gid] = self.whole(transaction) }
+        state.spill(changes.changedLive)
         self.register = state.register
         self.hash = state.hash
         self.logTime = state.transactions.logTime
@@ -112,12 +116,21 @@ struct StoredState: ArchiveView {
         if let notes = changes.notes { self.notes = notes }
     }
 
+    /// With the payloads that memory has let go of.
+    private func whole(_ transaction: GlobalTransaction) -> GlobalTransaction {
+        guard let whole = transaction.filled(from: self.live[transaction.gid] ?? transaction) else {
+            fatalError("\(transaction.gid): memory has let go of a payload that the disk doesn't have")
+        }
+        return whole
+    }
+
     /// What a start makes of it.
     func restored() -> StateMachine {
         StateMachine(
             register: self.register,
             transactions: TransactionMachine(
-                restoring: self.live.values.sorted { $0.isAccepted(before: $1) }, logTime: self.logTime,
+                restoring: self.live.values.map { $0.spilled(from: 0) }.sorted { $0.isAccepted(before: $1) },
+                logTime: self.logTime,
                 appliedIndex: self.appliedIndex.rawValue, sum: self.sum, notes: self.notes),
             hash: self.hash)
     }

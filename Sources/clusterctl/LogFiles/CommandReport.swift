@@ -17,7 +17,7 @@ package struct CommandReport: Sendable, Encodable {
             self.headers =
                 showingPayloads
                 ? Dictionary(spec.headers.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }) : nil
-            self.payload = showingPayloads ? String(decoding: spec.payload, as: UTF8.self) : nil
+            self.payload = showingPayloads ? String(decoding: spec.payload.bytes ?? [], as: UTF8.self) : nil
         }
 
         var text: String {

@@ -50,7 +50,7 @@ final class HTTPCaller {
         } catch {
             return whenDone(.unknown(error))
         }
-        let payload = request.call.payload
+        guard let payload = request.call.payload.bytes else { return whenDone(.unknown(.payloadMissing)) }
         let call = HTTPCall(
             head: self.head(of: request, target: target, uri: location.uri),
             body: payload.isEmpty ? nil : ByteBuffer(bytes: payload), target: target,
