@@ -31,13 +31,15 @@ struct LogWriterLoop {
         do throws(StoreError) {
             var isFirst = true
             while true {
+                // Asked first: what came before the close is in the mailbox then, and nothing comes after it.
+                let isClosing = self.writer.isClosing
                 let jobs = self.writer.takeJobs()
                 if !jobs.isEmpty {
                     // Said with the first batch: only then there is certainly someone who listens.
                     if isFirst, !self.log.reserve.isThere { self.becomeFull() }
                     isFirst = false
                     guard try self.perform(jobs) else { break }
-                } else if self.writer.isClosing {
+                } else if isClosing {
                     break
                 } else {
                     try self.rest()
