@@ -16,7 +16,7 @@ package enum HandshakeMessage: Hashable, Sendable {
     package static let magic: UInt32 = 0x5443_4456
     /// The version of frames and handshake. It stands next in every hello, so that any two versions understand that they
     /// differ. What nodes say to each other later may change without it, by formats: see `FormatLevel`.
-    package static let version: UInt16 = 3
+    package static let version: UInt16 = 4
 
     var kind: Frame.Kind {
         switch self {

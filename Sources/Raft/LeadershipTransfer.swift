@@ -6,7 +6,8 @@ extension RaftCore {
     /// - Parameter target: nil for the voter whose log reaches furthest. Nothing happens if no voter can take over.
     mutating func beginTransfer(to target: NodeID?) {
         guard let target = target ?? self.successor,
-            let position = self.peers.firstIndex(of: target), self.electorate.votingPositions.contains(position)
+            let position = self.peers.firstIndex(of: target), self.electorate.votingPositions.contains(position),
+            self.mayBeTold(target)
         else { return }
         let deadline = self.now.advanced(byNanoseconds: self.configuration.electionTimeout.upperBound)
         self.withLeader { _, leader in
@@ -18,13 +19,19 @@ extension RaftCore {
     /// This node leads, and another voter that answers could take over.
     package var canHandOver: Bool { self.successor != nil }
 
+    /// Whether the node would stand if it was told to: who lacks its state, or a part of its log, doesn't.
+    package func mayBeTold(_ target: NodeID) -> Bool {
+        guard case .leader(let leader) = self.role, let position = self.peers.firstIndex(of: target) else {
+            return false
+        }
+        return !leader.progress[position].needsState && !leader.progress[position].isRepairing
+    }
+
     /// The voter that would lose least time: heard of late, with the longest log of those.
     var successor: NodeID? {
         guard case .leader(let leader) = self.role else { return nil }
-        // Who lacks its state, or a part of its log, doesn't stand.
         let heard = self.electorate.votingPositions.filter {
-            self.isHeard(leader.progress[$0]) && !leader.progress[$0].needsState
-                && !leader.progress[$0].isRepairing
+            self.isHeard(leader.progress[$0]) && self.mayBeTold(self.peers[$0])
         }
         return heard.max { leader.progress[$0].matchIndex < leader.progress[$1].matchIndex }.map { self.peers[$0] }
     }

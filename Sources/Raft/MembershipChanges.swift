@@ -41,8 +41,10 @@ extension RaftCore {
             }
         }
         let electorate = Self.electorate(of: membership, self.configuration)
+        // Whoever has lost a part of its log has no vote: where it is needed for a majority, nobody could be elected.
         let isHeard = electorate.hasMajority(own: true) { position in
-            self.peers.firstIndex(of: electorate.peers[position]).map { self.isHeard(leader.progress[$0]) } ?? false
+            guard let known = self.peers.firstIndex(of: electorate.peers[position]) else { return false }
+            return self.isHeard(leader.progress[known]) && !leader.progress[known].isRepairing
         }
         guard isHeard else { throw .majoritySilent }
         return membership

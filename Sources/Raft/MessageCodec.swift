@@ -8,7 +8,7 @@ package import Bytes
 /// gives an error: every length and count is checked before memory is taken for it.
 package enum MessageCodec {
     /// Raised when the bytes change. A reader refuses every other version.
-    package static let version: UInt8 = 1
+    package static let version: UInt8 = 2
 
     /// The byte that names a message.
     private enum Tag: UInt8 {

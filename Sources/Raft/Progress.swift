@@ -25,9 +25,7 @@ struct Progress: Hashable, Sendable {
     /// How often its log has lost entries to rot, by its latest answer, and whether that isn't made good yet.
     private(set) var losses: UInt64 = 0
     var isRepairing = false
-    /// Begun after the last loss was known.
-    var repairRound: RepairRound?
-    /// What it must have to vote again, once that is certain.
+    /// What it must have to vote again, once that is known.
     var repairTarget: RepairTarget?
     /// The latest round of reads that it echoed.
     var echoedRound: UInt64 = 0

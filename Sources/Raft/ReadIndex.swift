@@ -13,14 +13,12 @@ struct ReadRounds: Hashable, Sendable {
 
     mutating func add(_ read: ReadID) { self.waiting.append(read) }
 
-    /// Begins a round for the reads that wait, or one that is wanted without any, unless one is under way.
-    /// - Returns: whether it did.
-    mutating func startRound(commitIndex: LogIndex, isWanted: Bool) -> Bool {
-        guard self.underWay == nil, isWanted || !self.waiting.isEmpty else { return false }
+    /// Begins a round for the reads that wait, unless one is under way.
+    mutating func startRound(commitIndex: LogIndex) {
+        guard self.underWay == nil, !self.waiting.isEmpty else { return }
         self.current += 1
         self.underWay = (commitIndex, self.waiting)
         self.waiting = []
-        return true
     }
 
     /// The reads of the round under way, which a majority has echoed.
@@ -58,14 +56,7 @@ extension RaftCore {
     /// (Raft paper, section 8).
     func startReadRound(_ leader: inout LeaderState) {
         guard self.commitIndex >= leader.firstIndex || self.readsTooEarly else { return }
-        let repairing = leader.progress.indices.filter {
-            leader.progress[$0].isRepairing && leader.progress[$0].repairRound == nil
-        }
-        guard leader.reads.startRound(commitIndex: self.commitIndex, isWanted: !repairing.isEmpty) else { return }
-        for position in repairing {
-            leader.progress[position].repairRound = Progress.RepairRound(
-                number: leader.reads.current, commitIndex: self.commitIndex)
-        }
+        leader.reads.startRound(commitIndex: self.commitIndex)
     }
 
     private var readsTooEarly: Bool {

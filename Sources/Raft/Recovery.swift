@@ -148,7 +148,10 @@ package enum Rot: Error, Hashable, Sendable {
     package var leavesHardState: Bool {
         switch self {
         case .hardStateMissing, .hardStateDamaged, .membershipUnreadable: false
-        case .batchDamaged, .batchMislabelled, .gap, .wrongEnd, .termOutOfOrder: true
+        // Rows that are later than the hard state: it may be an old one.
+        case .termOutOfOrder: false
+        case .wrongEnd(let expected, let found): found < expected
+        case .batchDamaged, .batchMislabelled, .gap: true
         }
     }
 }
@@ -177,7 +180,8 @@ package enum Recovery {
         let (prefix, rot) = try self.prefix(of: stored)
         guard let rot else { return nil }
         guard rot.leavesHardState else { throw rot }
-        let named = prefix.log.entries.last { $0.membership != nil }?.membership
+        // The latest that can still be read, behind the harm too: it may say that nobody else is left.
+        let named = stored.batches.filter(\.isIntact).flatMap(\.entries).last { $0.membership != nil }?.membership
         guard let membership = named ?? stored.membership ?? founders, membership.voters.count >= 3,
             membership.outgoing.isEmpty || membership.outgoing.count >= 3
         else { throw rot }

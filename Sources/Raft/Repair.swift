@@ -7,10 +7,12 @@
 /// what it acknowledges from now on is true. Each loss has a number, which stands in every answer: a leader that sees a
 /// higher one forgets what this node has acknowledged before, and an answer of a lower one isn't heard any more.
 ///
-/// All that its old acknowledgements have helped to commit lies at or below the commit index of a leader whose leadership a
-/// majority without this node confirms in a round begun after the leader has heard of the loss: from there on the leader
-/// doesn't count them, an earlier leader's entries stand in its log if they are committed, and a later one is elected
-/// without this node. Once this node has everything through that index, it is again what its promises say.
+/// All that its old acknowledgements have helped to commit lies at or below the commit index of the leader that hears of the
+/// loss, once that leader has committed an entry of its own term T. The node's term, which is whole, is at most T, so it has
+/// acknowledged nothing to later leaders. What earlier ones have committed stands in this leader's log before its first entry
+/// (Raft paper, section 5.4.3). And of its own entries the leader counts nothing that was acknowledged before the loss once it
+/// has heard of it. That holds whether or not it still leads. Once the node has everything through that index, it is again
+/// what its promises say.
 package struct RepairTarget: Hashable, Sendable {
     /// The loss that it makes good, as the node has numbered it.
     package let loss: UInt64
@@ -60,27 +62,18 @@ extension RaftCore {
 
     // MARK: Its leader
 
-    /// Gives every follower under repair whose round was echoed by a majority without it what it must have.
-    func confirmRepairs(_ leader: inout LeaderState) {
-        for position in leader.progress.indices {
-            guard let round = leader.progress[position].repairRound, leader.progress[position].repairTarget == nil,
-                self.electorate.hasMajority(
-                    own: true, { $0 != position && leader.progress[$0].echoedRound >= round.number })
-            else { continue }
+    /// Tells every follower that has said it is under repair, and hasn't been told, what it must have.
+    func setRepairTargets(_ leader: inout LeaderState) {
+        guard self.commitIndex >= leader.firstIndex else { return }
+        for position in leader.progress.indices
+        where leader.progress[position].isRepairing && leader.progress[position].repairTarget == nil {
             leader.progress[position].repairTarget = RepairTarget(
-                loss: leader.progress[position].losses, index: round.commitIndex)
+                loss: leader.progress[position].losses, index: self.commitIndex)
         }
     }
 }
 
 extension Progress {
-    /// A round of reads that was begun for a follower under repair.
-    struct RepairRound: Hashable, Sendable {
-        let number: UInt64
-        /// What was committed when it began.
-        let commitIndex: LogIndex
-    }
-
     /// Takes what an answer says of the follower's losses.
     /// - Parameter next: behind the leader's last entry, where the search begins anew after a loss.
     /// - Returns: false for an answer of before a loss: it may acknowledge what is lost.
@@ -88,10 +81,7 @@ extension Progress {
         guard reply.losses >= self.losses else { return false }
         if reply.losses > self.losses { self.loses(reply.losses, next: next) }
         self.isRepairing = reply.isRepairing
-        if !reply.isRepairing {
-            self.repairRound = nil
-            self.repairTarget = nil
-        }
+        if !reply.isRepairing { self.repairTarget = nil }
         return true
     }
 }

@@ -32,7 +32,7 @@ extension RaftCore {
     mutating func replicate() {
         self.withLeader { core, leader in
             core.startReadRound(&leader)
-            core.confirmRepairs(&leader)
+            core.setRepairTargets(&leader)
             let isHeartbeatDue = core.now >= leader.heartbeatDeadline
             if isHeartbeatDue {
                 leader.heartbeatDeadline = core.now.advanced(byNanoseconds: core.configuration.heartbeatInterval)

@@ -110,18 +110,35 @@ enum FileSystem {
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    /// Copies everything, and syncs the copy and its folder.
+    /// Copies everything to a name that nothing has, and syncs the copy and its folder. Leaves nothing if there is no room.
     static func copy(_ file: borrowing File, to path: String) throws(StoreError) {
-        let copy = try File(path, flags: O_RDWR | O_CREAT | O_TRUNC)
-        var offset = 0
-        while true {
-            let piece = try file.read(1 << 20, at: offset)
-            guard !piece.isEmpty else { break }
-            try copy.write(piece, at: offset)
-            offset += piece.count
+        let partial = path + ".partial"
+        do throws(StoreError) {
+            let copy = try File(partial, flags: O_RDWR | O_CREAT | O_TRUNC)
+            var offset = 0
+            while true {
+                let piece = try file.read(1 << 20, at: offset)
+                guard !piece.isEmpty else { break }
+                try copy.write(piece, at: offset)
+                offset += piece.count
+            }
+            try copy.sync()
+        } catch {
+            unlink(partial)
+            throw error
         }
-        try copy.sync()
+        guard rename(partial, path) == 0 else { throw self.error("rename", partial) }
         try self.syncFolder(self.parent(of: path))
+    }
+
+    /// The path, or the path and a number, that nothing has yet.
+    static func unused(_ path: String) -> String {
+        var (name, number) = (path, 1)
+        while self.exists(name) {
+            number += 1
+            name = "\(path)-\(number)"
+        }
+        return name
     }
 
     static func makeFolder(_ path: String) throws(StoreError) {

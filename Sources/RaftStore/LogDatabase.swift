@@ -25,7 +25,7 @@ final class LogDatabase {
     /// "VRDF", so that `file` and a person know the database.
     private static let applicationID: Int64 = 0x5652_4446
     /// As `createSchema` writes it.
-    static let formatVersion: Int64 = 2
+    static let formatVersion: Int64 = 3
 
     /// Opens a log that has been judged. The lock on the folder must be held.
     convenience init(folder: String) throws(StoreError) {
@@ -148,7 +148,7 @@ final class LogDatabase {
             CREATE TABLE batches (id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, first INTEGER NOT NULL, \
             last INTEGER NOT NULL, term INTEGER NOT NULL, checksum INTEGER NOT NULL, entries BLOB NOT NULL)
             """)
-        try database.execute("PRAGMA application_id=0x56524446; PRAGMA user_version=2")
+        try database.execute("PRAGMA application_id=0x56524446; PRAGMA user_version=3")
     }
 
     // MARK: Reading

@@ -100,7 +100,7 @@ package final class SQLiteLog {
     /// The rows behind those that are left go, and with them the vote: both in one transaction.
     private func letGoOfTheRest(_ rot: Rot) throws(StoreError) {
         let path = self.folder + "/" + DataFolder.Names.database
-        let kept = self.folder + "/" + DataFolder.Names.damaged
+        let kept = FileSystem.unused(self.folder + "/" + DataFolder.Names.damaged)
         let file = try File(path, flags: O_RDONLY)
         try FileSystem.copy(file, to: kept)
         try self.opened().copied = consume file

@@ -52,6 +52,16 @@ enum DataFolder {
         try Self.syncFolder(of: path)
     }
 
+    /// The path, or the path and a number, that nothing has yet.
+    static func unused(_ path: String) -> String {
+        var (name, number) = (path, 1)
+        while self.exists(name) {
+            number += 1
+            name = "\(path)-\(number)"
+        }
+        return name
+    }
+
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     static func folder(of path: String) -> String {

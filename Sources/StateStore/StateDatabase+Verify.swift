@@ -42,9 +42,10 @@ extension StateDatabase {
         }
     }
 
-    /// Takes a damaged file out of the way, as `<path>.damaged`, so that the log can fill a new one. It must not be open.
+    /// Takes a damaged file out of the way, as `<path>.damaged` or with a number behind that, so that the log can fill a new
+    /// one. It must not be open.
     package static func setAside(path: String) throws(StateStoreError) {
-        try DataFolder.rename(path, to: path + ".damaged")
+        try DataFolder.rename(path, to: DataFolder.unused(path + ".damaged"))
         try RotNote.remove(statePath: path)
     }
 

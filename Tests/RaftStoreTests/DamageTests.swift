@@ -184,7 +184,7 @@ import Testing
         try Self.change(fixture) { database in try database.execute("PRAGMA user_version=99") }
         #expect(
             throws: StoreError.unsupportedFormat(
-                path: fixture.file(DataFolder.Names.database), found: 99, supported: 2)
+                path: fixture.file(DataFolder.Names.database), found: 99, supported: 3)
         ) { try fixture.recovered() }
     }
 }

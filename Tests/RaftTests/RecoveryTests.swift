@@ -153,7 +153,6 @@ import Testing
         let harms: [(rows: Int, change: (inout StoredLog) -> Void)] = [
             (1, { $0.batches[1].isIntact = false }), (0, { $0.batches[0].isIntact = false }),
             (1, { $0.batches.remove(at: 1) }), (2, { $0.batches.removeLast() }), (2, { $0.batches[2].first = .zero }),
-            (2, { $0.hardState?.lastIndex = LogIndex(rawValue: 5) }),
             (3, { $0.hardState?.lastIndex = LogIndex(rawValue: 7) }),
         ]
         for harm in harms {
@@ -179,11 +178,24 @@ import Testing
             #expect(throws: Rot.self) { try Recovery.salvage(harmed, founders: few) }
         }
         #expect(throws: Rot.self) { try Recovery.salvage(harmed) }
-        // Who takes part says the latest entry that is left.
-        let named = Self.changed { stored in
-            stored.batches[0].entries[1] = .test(2, term: 1, .test(["n1", "n2"]))
-            stored.batches[1].isIntact = false
+        // Who takes part says the latest entry that can be read, also one behind the harm.
+        for row in [0, 2] {
+            let named = Self.changed { stored in
+                let entry = stored.batches[row].entries[1]
+                stored.batches[row].entries[1] = .test(
+                    entry.index.rawValue, term: entry.term.rawValue, .test(["n1", "n2"]))
+                stored.batches[1].isIntact = false
+            }
+            #expect(throws: Rot.self) { try Recovery.salvage(named, founders: .three) }
         }
-        #expect(throws: Rot.self) { try Recovery.salvage(named, founders: .three) }
+        // Rows that are later than the hard state say that this is an old one.
+        #expect(throws: Rot.self) {
+            try Recovery.salvage(
+                Self.changed { $0.hardState?.lastIndex = LogIndex(rawValue: 5) }, founders: .three)
+        }
+        #expect(throws: Rot.self) {
+            try Recovery.salvage(
+                Self.changed { $0.hardState?.hardState.currentTerm = Term(rawValue: 2) }, founders: .three)
+        }
     }
 }

@@ -113,34 +113,21 @@ import Testing
         #expect(fixture.core.matchIndexes["n3"] == 3)
     }
 
-    @Test("The target is what was committed when a round began that the others have echoed; its own echo isn't enough")
+    @Test("The target is what was committed when the leader heard of the loss, told until the log is whole")
     func target() {
         var fixture = Self.leader()
-        var effects = fixture.acknowledge(2, from: "n3", losses: 1, isRepairing: true)
-        #expect(effects.appends(to: "n2").map(\.readRound) == [1])
-        effects = fixture.acknowledge(4, from: "n3", round: 1, losses: 1, isRepairing: true) + fixture.elapse()
-        #expect(Self.targets(effects).isEmpty)
+        let effects = fixture.acknowledge(2, from: "n3", losses: 1, isRepairing: true)
+        #expect(Set(Self.targets(effects)) == [RepairTarget(loss: 1, index: 4)])
+        // What is committed since doesn't move it.
         fixture.propose()
         fixture.acknowledge(5, from: "n3", losses: 1, isRepairing: true)
         #expect(fixture.core.commitIndex == 5)
-        effects = fixture.acknowledge(4, from: "n2", round: 1) + fixture.elapse()
-        // What is committed since doesn't move it.
-        #expect(Set(Self.targets(effects)) == [RepairTarget(loss: 1, index: 4)])
-        // Told again and again, until it says that its log is whole.
-        #expect(Self.targets(fixture.elapse()) == [RepairTarget(loss: 1, index: 4)])
-        fixture.acknowledge(5, from: "n3", round: 1, losses: 1)
+        #expect(Set(Self.targets(fixture.elapse())) == [RepairTarget(loss: 1, index: 4)])
+        fixture.acknowledge(5, from: "n3", losses: 1)
         #expect(Self.targets(fixture.elapse()).isEmpty)
-    }
-
-    @Test("A round of before the loss was known confirms nothing")
-    func olderRound() {
-        var fixture = Self.leader()
-        fixture.stepAndSave(.read(ReadID(rawValue: 1)))
-        fixture.acknowledge(2, from: "n3", losses: 1, isRepairing: true)
-        var effects = fixture.acknowledge(4, from: "n2", round: 1) + fixture.elapse()
-        #expect(Self.targets(effects).isEmpty)
-        effects = fixture.acknowledge(4, from: "n2", round: 2) + fixture.elapse()
-        #expect(!Self.targets(effects).isEmpty)
+        // Another loss has a target of its own.
+        let again = fixture.acknowledge(3, from: "n3", losses: 2, isRepairing: true) + fixture.elapse()
+        #expect(Set(Self.targets(again)) == [RepairTarget(loss: 2, index: 5)])
     }
 
     @Test("A leader without a committed entry of its own term names no target: it can't know what is committed")
@@ -150,8 +137,22 @@ import Testing
         let effects =
             fixture.acknowledge(2, from: "n3", losses: 1, isRepairing: true) + fixture.acknowledge(3, from: "n2")
             + fixture.acknowledge(3, from: "n4") + fixture.elapse()
-        #expect(fixture.core.commitIndex == 0)
-        #expect(effects.appends(to: "n2").allSatisfy { $0.readRound == 0 })
+        #expect(fixture.core.commitIndex == 0 && Self.targets(effects).isEmpty)
+        let told = fixture.acknowledge(4, from: "n2") + fixture.acknowledge(4, from: "n4") + fixture.elapse()
+        #expect(fixture.core.commitIndex == 4)
+        #expect(Set(Self.targets(told)) == [RepairTarget(loss: 1, index: 4)])
+    }
+
+    @Test("Where its vote would be needed for a majority the members aren't changed, and nobody hands over to it")
+    func needed() {
+        var fixture = Self.leader()
+        fixture.acknowledge(4, from: "n3", losses: 1, isRepairing: true)
+        let effects = fixture.change(.change(promote: [], remove: ["n2"]))
+        #expect(effects.contains { if case .membershipRefused(_, .majoritySilent) = $0 { true } else { false } })
+        #expect(fixture.stepAndSave(.transferLeadership(to: "n3")).toldToStand.isEmpty)
+        fixture.acknowledge(4, from: "n3", losses: 1)
+        let allowed = fixture.change(.change(promote: [], remove: ["n2"]))
+        #expect(!allowed.contains { if case .membershipRefused = $0 { true } else { false } })
     }
 
     @Test("It is no successor")

@@ -46,6 +46,11 @@ extension NodeDriver {
             guard target != self.identity.node else {
                 return reply(.failure(.refused(reason: "\(target) leads already")))
             }
+            guard self.core.mayBeTold(target) else {
+                return reply(
+                    .failure(
+                        .refused(reason: "\(target) has lost a part of its log or its state, and gets it back first")))
+            }
         }
         guard self.core.canHandOver else {
             return reply(.failure(.refused(reason: "no other voter answers")))

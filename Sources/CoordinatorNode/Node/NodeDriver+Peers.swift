@@ -145,7 +145,9 @@ extension NodeDriver: PeerTransportDelegate {
                     commitIndex: vitals?.commitIndex, appliedIndex: applied, lastIndex: vitals?.lastIndex,
                     matchIndex: id.rawValue == leader?.leader?.rawValue
                         ? leader?.durableIndex : leader?.matchIndexes[id],
-                    lag: applied.map { commitIndex > $0 ? commitIndex - $0 : 0 }, reachable: vitals != nil,
+                    // Who lacks a part of its log lacks more than it knows.
+                    lag: vitals?.isIncomplete == true ? nil : applied.map { commitIndex > $0 ? commitIndex - $0 : 0 },
+                    reachable: vitals != nil,
                     since: vitals?.since)
             })
     }

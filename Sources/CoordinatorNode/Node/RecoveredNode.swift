@@ -69,6 +69,10 @@ struct RecoveredNode: Sendable {
             return try self.openState()
         } catch {
             switch error {
+            case .stateTooOld(_, appliedIndex: 0, _):
+                // A new file: the state was lost, or set aside before. Nothing is in it to be kept.
+                self.lacksState = true
+                return try self.openState()
             case .state(.rot), .stateTooOld: break
             // The log has lost what the state was made of.
             case .stateNotInLog where self.log.hardState.isRepairing: break

@@ -23,7 +23,7 @@ struct Vitals: Sendable {
     var knownFormat = FormatLevel.first
     /// The log's disk has no room. Only the node itself knows.
     var isDiskFull = false
-    /// A part of its log or its state is lost, and not made good yet. Only the node itself knows.
+    /// A part of its log or its state is lost, and not made good yet.
     var isIncomplete = false
     /// Since when the node has had its role, in milliseconds since 1970.
     var since: UInt64 = 0
@@ -41,6 +41,7 @@ struct Vitals: Sendable {
         writer.write(self.since)
         writer.write(self.format.rawValue)
         writer.write(self.knownFormat.rawValue)
+        writer.write(self.isIncomplete)
         writer.writeList(self.matchIndexes.sorted { $0.key < $1.key }) { writer, match in
             writer.write(match.key.rawValue)
             writer.write(match.value)
@@ -68,6 +69,7 @@ struct Vitals: Sendable {
         self.since = try reader.read()
         self.format = FormatLevel(rawValue: try reader.read())
         self.knownFormat = FormatLevel(rawValue: try reader.read())
+        self.isIncomplete = try reader.readBool("incomplete")
         let matches = try reader.readList(limit: 64) { reader throws(ByteError) in
             (NodeID(rawValue: try reader.readString(limit: NodeID.maximumLength)), try reader.read(UInt64.self))
         }

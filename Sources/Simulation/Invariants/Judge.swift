@@ -67,6 +67,7 @@ package struct Judge: Sendable {
                 "\(self.subjects[node].id)'s batch \(batch.sequence) follows \(self.subjects[node].lastSequence)")
         }
         self.subjects[node].lastSequence = batch.sequence
+        try self.subjects[node].promises.persists(batch.hardState, node: self.subjects[node].id)
         if let base = batch.base {
             if base.keepsEntries {
                 let hash = self.subjects[node].log.hash(through: base.position.index)
@@ -183,9 +184,10 @@ package struct Judge: Sendable {
         self.subjects[node] = Subject(id: id)
     }
 
-    /// The node's log has lost entries to rot, as it says of itself: what it acknowledged holds no more, its votes do.
-    package mutating func losesEntries(_ node: Int) {
-        self.subjects[node].promises.losesEntries()
+    /// The node's log has lost entries to rot, as it says of itself: what it acknowledged holds only as far as the log
+    /// reaches now; its votes hold.
+    package mutating func losesEntries(_ node: Int, through end: LogIndex) {
+        self.subjects[node].promises.losesEntries(behind: end, log: self.subjects[node].log)
     }
 
     /// The node comes back with what it found on its disk.

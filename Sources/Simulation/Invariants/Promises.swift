@@ -11,6 +11,9 @@ struct Promises: Sendable {
     private(set) var vote: (term: Term, candidate: NodeID)?
     /// How far it has acknowledged its log, and the log's hash through there.
     private(set) var acknowledged: (index: LogIndex, hash: UInt64) = (.zero, StableHash().value)
+    /// How often its log has lost entries, and whether it hasn't got all of them back, by its own word.
+    private var losses: UInt64 = 0
+    private var isRepairing = false
     /// Where it cut its log in this life, and in which term.
     private var truncations: [(term: Term, from: LogIndex)] = []
 
@@ -24,6 +27,9 @@ struct Promises: Sendable {
             try self.votes(for: node, term: request.term, voter: node)
         case .requestVoteReply(let reply):
             self.show(reply.term)
+            guard !reply.isGranted || !self.isRepairing else {
+                throw Violation(.promisesSurvive, "\(node) votes without a part of its log")
+            }
             if reply.isGranted { try self.votes(for: receiver, term: reply.term, voter: node) }
         case .appendEntries(let request): self.show(request.term)
         case .installSnapshot(let request): self.show(request.term)
@@ -44,13 +50,28 @@ struct Promises: Sendable {
     }
 
     /// The node has lost entries, and says so: its term and its vote are still true.
-    mutating func losesEntries() {
-        self.acknowledged = (.zero, StableHash().value)
+    mutating func losesEntries(behind end: LogIndex, log: LogHistory) {
+        guard end < self.acknowledged.index else { return }
+        self.acknowledged = log.hash(through: end).map { (end, $0) } ?? (.zero, StableHash().value)
+    }
+
+    /// The node writes its hard state. No loss is forgotten.
+    mutating func persists(_ hardState: HardState, node: NodeID) throws(Violation) {
+        guard hardState.losses == self.losses else {
+            throw Violation(
+                .promisesSurvive, "\(node) has lost entries \(self.losses) times, and writes \(hardState.losses)")
+        }
+        self.isRepairing = hardState.isRepairing
     }
 
     /// The node comes back with this hard state and log.
     mutating func restarts(_ node: NodeID, hardState: HardState, log: LogHistory) throws(Violation) {
         self.truncations.removeAll()
+        guard hardState.losses >= self.losses else {
+            throw Violation(.promisesSurvive, "\(node) has lost entries \(self.losses) times, and forgets that")
+        }
+        self.losses = hardState.losses
+        self.isRepairing = hardState.isRepairing
         guard hardState.currentTerm >= self.term else {
             throw Violation(
                 .promisesSurvive,

@@ -284,7 +284,7 @@ extension World {
         for node in members {
             guard node.state.register == first.register, node.state.hash == first.hash,
                 node.state.appliedIndex >= probeIndex,
-                node.core?.lastIndex == first.appliedIndex
+                node.core?.lastIndex == first.appliedIndex, node.core?.isRepairing == false
             else { throw Violation(.liveness, "the nodes did not come to the same state: \(self.overview)") }
         }
         try self.checkTransactions()

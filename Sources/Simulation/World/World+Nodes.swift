@@ -31,7 +31,9 @@ extension World {
             node.stored = StoredState(clients: self.clients.count + 1)
             node.state = node.stored.restored()
         }
-        if recovered.hardState.isRepairing, node.stored.applied.index > recovered.lastIndex {
+        if recovered.hardState.isRepairing, node.stored.applied.index > recovered.lastIndex,
+            node.marker?.position != node.stored.applied
+        {
             // The log has lost what the state was made of: it is set aside too.
             node.marker = nil
             node.stored = StoredState(clients: self.clients.count + 1)
@@ -71,7 +73,7 @@ extension World {
             voters: node.configuration.voters.map { Member(nodeID: $0, storageID: .unknown) })
         guard let salvaged = try? Recovery.salvage(node.disk.stored, founders: founders) else { return nil }
         node.disk.salvage(salvaged.log, rows: salvaged.rows)
-        self.judge.losesEntries(node.number)
+        self.judge.losesEntries(node.number, through: salvaged.log.lastIndex)
         return salvaged.log
     }
 

@@ -82,6 +82,14 @@ struct ClusterRecovery: Sendable {
                 detail: "the node was removed from its cluster at entry \(index), and doesn't know what came after that"
             )
         }
+        guard !reader.hardState.isRepairing else {
+            throw .notInitialised(
+                path: self.node.data,
+                detail: """
+                    its log has lost entries to rot and not got them back; it ends at \(reader.lastIndex). Recover another node; \
+                    if there is none, a state.db.damaged in the folder may reach further: clusterctl restore takes it
+                    """)
+        }
         do throws(StoreError) {
             try Folders.remove(self.work)
             try Folders.make(self.work)

@@ -73,6 +73,12 @@ package struct FolderExamination: Sendable {
                     "log", "entry \(entry.index) can't be read: \(problem)",
                     "start the node with the version of the program that wrote it"))
         }
+        if reader.hardState.isRepairing {
+            return self.add(
+                .problem(
+                    "log", "\(range) are left of it: others were lost to rot, and it hasn't all of them back",
+                    Self.selfRepair(self.node)))
+        }
         self.add(
             .ok("log", "\(range), term \(reader.hardState.currentTerm), every row and frame as it was written"))
     }
@@ -99,6 +105,9 @@ package struct FolderExamination: Sendable {
                     .note(
                         "state", "it stands at entry \(applied.index), and the log begins behind \(reader.base.index)",
                         Self.refill))
+            case .foreign where reader.hardState.isRepairing:
+                self.add(
+                    .note("state", "it stands at entry \(applied.index), which the log has lost to rot", Self.refill))
             case .foreign:
                 self.add(
                     .problem(

@@ -56,6 +56,9 @@ package struct LogVerification: Sendable, Encodable {
             guard let problem = EntryReport(entry).problem else { continue }
             return "entry \(entry.index.rawValue): \(problem)"
         }
+        guard !reader.hardState.isRepairing else {
+            return "it has lost entries behind \(reader.lastIndex) to rot, and hasn't got all of them back yet"
+        }
         return nil
     }
 
