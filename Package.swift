@@ -59,7 +59,7 @@ let coreTargets: [Target] = [
     library("Simulation", ["Raft", "Transactions", "Bytes"]),
     executable("simulate", ["Simulation"]),
     executable("logbench", ["RaftStore", "Raft"]),
-    executable("storedrill", ["Locks", "RaftStore", "Raft"]),
+    executable("storedrill", ["Locks", "RaftStore", "StateStore", "Transactions", "Raft", "Bytes"]),
     tests("BytesTests", ["Bytes", "CChecksum"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("RaftTests", ["Raft", "Bytes"]),

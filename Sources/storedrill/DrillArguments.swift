@@ -25,15 +25,20 @@ struct DrillArguments {
     /// The highest sequence that was acknowledged, and the highest one that was handed to the writer.
     var acknowledged: UInt64 = 0
     var sent: UInt64 = 0
+    /// The applied index that was said to be safe.
+    var synced: UInt64 = 0
+    /// The whole folder of a node, applied state included; else the log alone.
+    var isNode = false
     /// Whether the folder was said to be initialised.
     var isInitialised = true
 
     static let usage = """
         storedrill scenario --folder PATH [--seed N] [--batches N] [--reserve BYTES] [--wal-bound BYTES] [--grows yes]
           makes PATH a node's folder if there is none, writes batches, and prints one line for each thing that happens:
-          initialised | found K | sent K | acked K | full yes|no | fatal WHY | done
+          initialised | found K | sent K | acked K | synced N | full yes|no | fatal WHY | done
         storedrill verify --folder PATH [--seed N] [--batches N] [--grows yes] --acked K --sent K [--initialised yes|no]
           checks that the log is the one after batch J, where acked <= J <= sent, and that it goes on from there
+        Both take --node yes: the folder of a whole node, whose applied state was safe through entry --synced N.
         Exit codes: 0 all is well, 64 wrong usage, 65 something acknowledged is lost or changed, 74 the disk failed.
         """
 
@@ -55,6 +60,8 @@ struct DrillArguments {
             case "--grows": self.onlyGrows = value == "yes"
             case "--acked": self.acknowledged = try Self.number(option, value)
             case "--sent": self.sent = try Self.number(option, value)
+            case "--synced": self.synced = try Self.number(option, value)
+            case "--node": self.isNode = value == "yes"
             case "--initialised": self.isInitialised = value != "no"
             case _: throw Mistake(text: "unknown option \(option)")
             }

@@ -23,6 +23,25 @@ enum StoreDrill {
 
     private static func run(_ arguments: DrillArguments) -> Int32 {
         switch arguments.command {
+        case .scenario where arguments.isNode:
+            do throws(DrillNode.Trouble) {
+                try NodeScenario(arguments).run()
+                return 0
+            } catch {
+                switch error {
+                case .disk(let reason): say("ended \(reason)")
+                case .wrong(let failure): say("WRONG \(failure.text)")
+                }
+                return 74
+            }
+        case .verify where arguments.isNode:
+            do throws(DrillNode.Failure) {
+                say("ok \(try NodeVerification(arguments).run())")
+                return 0
+            } catch {
+                say("WRONG \(error.text)")
+                return 65
+            }
         case .scenario:
             do throws(StoreError) {
                 try Scenario(arguments).run()

@@ -23,6 +23,8 @@ class Report:
         self.is_initialised = False
         self.acked = 0
         self.sent = 0
+        # The applied index that is safe; 0 in a drill of the log alone.
+        self.synced = 0
         self.found = []
         self.is_done = False
         self.full = []
@@ -44,6 +46,8 @@ class Report:
             self.acked = max(self.acked, int(rest))
             if self.fault:
                 self.acked_after_fault.append(int(rest))
+        elif word == "synced":
+            self.synced = max(self.synced, int(rest))
         elif word == "full":
             self.full.append(rest == "yes")
         elif word == "done":
@@ -77,7 +81,7 @@ def verify(binary, folder, seed, batches, report, more=()):
     """Holds a folder against a report. Returns what is wrong, or None."""
     result = subprocess.run(
         [binary, "verify", "--folder", folder, "--seed", str(seed), "--batches", str(batches),
-         "--acked", str(report.acked), "--sent", str(report.sent),
+         "--acked", str(report.acked), "--sent", str(report.sent), "--synced", str(report.synced),
          "--initialised", "yes" if report.is_initialised else "no", *more],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
     answer = result.stdout.strip()

@@ -57,10 +57,12 @@ class File:
     def resize(self, length):
         old = len(self.now)
         if length < old:
+            # A file becomes shorter at once or not at all: no file system leaves holes where it was.
             del self.now[length:]
+            self.changes.append((length, length, bytes(self.now)))
         else:
             self.now += bytes(length - old)
-        self.changes.append((min(old, length), max(old, length), bytes(self.now)))
+            self.changes.append((old, length, bytes(self.now)))
 
     def sync(self):
         self.synced = bytes(self.now)
@@ -140,11 +142,11 @@ class Disk:
                 out.write(file.after_power_loss(chance))
 
 
-def record(binary, shim, home, seed, batches):
+def record(binary, shim, home, seed, batches, more):
     """The steps of one scenario, and the folder that they name."""
     folder, path = os.path.join(home, "recorded"), os.path.join(home, "record")
     environment = dict(os.environ, LD_PRELOAD=shim, DISKFAULT_FOLDER=folder, DISKFAULT_RECORD=path)
-    report, code = drillrun.scenario(binary, folder, seed, batches, environment)
+    report, code = drillrun.scenario(binary, folder, seed, batches, environment, more=more)
     if code != 0 or not report.is_done:
         raise SystemExit(f"replay: the scenario fails without a fault (exit code {code}): {report.lines[-3:]}")
     steps = read_record(path)
@@ -153,12 +155,12 @@ def record(binary, shim, home, seed, batches):
     return folder, steps
 
 
-def power_losses(binary, shim, home, seed, batches, variants, every=1, never_synced=None):
+def power_losses(binary, shim, home, seed, batches, variants, every=1, never_synced=None, more=()):
     """Gives a call for each power loss: it returns (True, what is wrong or None).
 
     never_synced plants a bug: the name of a file whose syncs are left out, so that a loss must be found.
     """
-    folder, steps = record(binary, shim, home, seed, batches)
+    folder, steps = record(binary, shim, home, seed, batches, more)
     steps = [step for step in steps if step[0] != "s" or os.path.basename(step[1]) != never_synced]
     disk, report = Disk(folder), drillrun.Report()
     for number, (call, path, offset, data) in enumerate(steps, 1):
@@ -173,17 +175,18 @@ def power_losses(binary, shim, home, seed, batches, variants, every=1, never_syn
             chance = None if variant == 0 else random.Random(f"{seed} {number} {variant}")
             target = os.path.join(home, f"loss-{seed}-{number}-{variant}")
             disk.build(target, chance)
-            yield check(binary, target, seed, report, f"after step {number} ({call} {os.path.basename(path)}), "
+            yield check(binary, target, seed, report, more, f"after step {number} ({call} {os.path.basename(path)}), "
                                                       f"seed {seed}, variant {variant}")
 
 
-def check(binary, target, seed, report, place):
+def check(binary, target, seed, report, more, place):
     said = drillrun.Report()
+    said.synced = report.synced
     said.acked, said.sent, said.is_initialised = report.acked, report.sent, report.is_initialised
 
     def call():
         try:
-            wrong = drillrun.verify(binary, target, seed, said.sent + 2, said)
+            wrong = drillrun.verify(binary, target, seed, said.sent + 2, said, more)
             return True, wrong and f"power loss {place}: {wrong}"
         finally:
             shutil.rmtree(target, ignore_errors=True)
