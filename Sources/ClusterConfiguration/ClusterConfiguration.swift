@@ -55,6 +55,8 @@ package struct ClusterConfiguration: Hashable, Sendable {
         /// Bytes in memory of transactions that are not finished; longer payloads leave it with the next checkpoint. Default
         /// 256 MiB; more are refused with 429.
         package var maximumLiveBytes = 256 << 20
+        /// Bytes of their payloads, in memory or on the disk. Default 4 GiB; more are refused with 429.
+        package var maximumLivePayload = 4 << 30
         /// Bytes that may stand in a leader's log without being committed. Default 64 MiB.
         package var maximumUncommitted = 64 << 20
         /// Bytes of applied entries that stay in the log for followers that were away for a moment. Default 16 MiB.

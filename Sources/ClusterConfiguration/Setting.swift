@@ -103,6 +103,7 @@ extension Setting<ClusterConfiguration.Limits> {
         .count("max-connections", \.maximumConnections, in: 1...1_000_000),
         .count("max-live-transactions", \.maximumLiveTransactions, in: 1...10_000_000),
         .bytes("max-live-bytes", \.maximumLiveBytes, in: 64 << 10...64 << 30),
+        .bytes("max-live-payload", \.maximumLivePayload, in: 64 << 10...1 << 40),
         .bytes("max-uncommitted", \.maximumUncommitted, in: 1 << 20...4 << 30),
         .bytes("retained-log", \.retainedLog, in: 64 << 10...16 << 30),
         .count("max-waiting-requests", \.maximumWaitingRequests, in: 1...1_000_000),

@@ -171,13 +171,22 @@ package final class StateDatabase {
         guard checkpoint.appliedIndex >= self.meta.appliedIndex else {
             throw .outOfOrder(path: self.path, appliedIndex: self.meta.appliedIndex, given: checkpoint.appliedIndex)
         }
-        let checkpoint = try checkpoint.filled { gid throws(StateStoreError) in
-            try self.live.lookup(gid, recovery: self.recovery)
-        }
+        var unreadable: StateStoreError?
         do throws(SQLiteError) {
-            self.meta = try self.database.transaction { () throws(SQLiteError) in try self.write(checkpoint) }
+            self.meta = try self.database.transaction { () throws(SQLiteError) in
+                do throws(CheckpointError) {
+                    return try self.write(checkpoint)
+                } catch {
+                    switch error {
+                    case .database(let error): throw error
+                    case .state(let error):
+                        unreadable = error
+                        throw SQLiteError(code: 11, message: "a row can't be filled", sql: "checkpoint")
+                    }
+                }
+            }
         } catch {
-            throw self.failure(error, table: "?")
+            throw unreadable ?? self.failure(error, table: "?")
         }
         if self.walPages >= Self.walPagesLimit { try self.moveWAL(.passive) }
     }
@@ -220,23 +229,28 @@ package final class StateDatabase {
     }
 
     /// Writes the rows and gives the row of `meta` that is true once they are committed.
-    private func write(_ checkpoint: StateCheckpoint) throws(SQLiteError) -> StateRecovery.MetaRow {
+    private func write(_ checkpoint: StateCheckpoint) throws(CheckpointError) -> StateRecovery.MetaRow {
         var meta = self.meta
         var bytes = 0
         for transaction in checkpoint.changedLive {
-            let row = StateRecovery.LiveRow(transaction)
+            let row = StateRecovery.LiveRow(try self.filled(transaction))
             bytes += row.body.count
-            if try self.statements.put(row, in: self.database) { meta.liveCount += 1 }
+            let isNew = try Self.written { () throws(SQLiteError) in try self.statements.put(row, in: self.database) }
+            if isNew { meta.liveCount += 1 }
         }
         for transaction in checkpoint.finished {
-            let row = StateRecovery.ArchiveRow(transaction)
+            let row = StateRecovery.ArchiveRow(try self.filled(transaction))
             bytes += row.body.count
-            try self.statements.archive(row)
             meta.archivedCount += 1
-            meta.liveCount -= try self.statements.remove(transaction.gid, in: self.database)
+            meta.liveCount -= try Self.written { () throws(SQLiteError) in
+                try self.statements.archive(row)
+                return try self.statements.remove(transaction.gid, in: self.database)
+            }
         }
         for gid in checkpoint.removedLive {
-            meta.liveCount -= try self.statements.remove(gid, in: self.database)
+            meta.liveCount -= try Self.written { () throws(SQLiteError) in
+                try self.statements.remove(gid, in: self.database)
+            }
         }
         meta.appliedIndex = checkpoint.appliedIndex
         meta.appliedTerm = checkpoint.appliedTerm
@@ -244,10 +258,35 @@ package final class StateDatabase {
         meta.sum = checkpoint.sum
         if let notes = checkpoint.notes { meta.notes = notes.encoded() }
         meta.checksum = meta.expectedChecksum
-        try self.statements.update(meta)
+        let row = meta
+        try Self.written { () throws(SQLiteError) in try self.statements.update(row) }
         let rows = checkpoint.changedLive.count + checkpoint.finished.count + checkpoint.removedLive.count
         self.walPages += 2 + 2 * rows + bytes / 4096
         return meta
+    }
+
+    /// With the payloads that memory has let go of, from the row that holds them: of one transaction after the other, since
+    /// all together they may be more than memory has room for.
+    private func filled(_ transaction: GlobalTransaction) throws(CheckpointError) -> GlobalTransaction {
+        if transaction.isWhole { return transaction }
+        do throws(StateStoreError) {
+            let stored = try self.live.lookup(transaction.gid, recovery: self.recovery)
+            guard let whole = stored.flatMap(transaction.filled) else {
+                throw .rot(
+                    path: self.path, table: "live", row: transaction.gid.rawValue, reason: "its payloads aren't there")
+            }
+            return whole
+        } catch {
+            throw .state(error)
+        }
+    }
+
+    private static func written<Result>(_ body: () throws(SQLiteError) -> Result) throws(CheckpointError) -> Result {
+        do throws(SQLiteError) {
+            return try body()
+        } catch {
+            throw .database(error)
+        }
     }
 
     /// Only this connection ever moves the WAL, and here its errors show.
@@ -263,4 +302,10 @@ package final class StateDatabase {
     func failure(_ error: SQLiteError, table: String) -> StateStoreError {
         StateStoreError(error, path: self.path, table: table)
     }
+}
+
+/// Why a checkpoint isn't written: SQLite says so, or a row that it must be filled from can't be used.
+private enum CheckpointError: Error {
+    case database(SQLiteError)
+    case state(StateStoreError)
 }

@@ -193,7 +193,7 @@ package struct StateRecovery: Sendable {
     }
 
     /// The format that is written. Others aren't read.
-    package static let format: Int64 = 4
+    package static let format: Int64 = 5
 
     /// The file that errors name.
     package let path: String

@@ -26,14 +26,16 @@ package struct ClusterNotes: Hashable, Sendable {
     /// - Parameters:
     ///   - source: the cluster that the state is of; 16 bytes.
     ///   - index: the last entry whose effect it holds.
-    ///   - certain: the last entry that is known to have been committed. What an earlier restore has left in doubt stays so.
+    ///   - certain: the last entry that is known to have been committed.
+    ///   - earlier: the mark that stood there. What it has left in doubt stays so.
     ///   - time: log time there. Nothing else may enter: every node must write the same.
     package func restored(
-        _ kind: AuditRecord.Kind, from source: [UInt8], at index: UInt64, certain: UInt64, time: LogTime
+        _ kind: AuditRecord.Kind, from source: [UInt8], at index: UInt64, certain: UInt64, earlier: RestoreMark?,
+        time: LogTime
     ) -> ClusterNotes {
         var notes = self
-        let doubtful = self.mark.flatMap { $0.certain < $0.index ? $0.certain : nil }
-        notes.mark = RestoreMark(source: source, index: index, certain: min(certain, doubtful ?? certain))
+        let doubts = Array((earlier?.doubts ?? []).suffix(Limits.doubts))
+        notes.mark = RestoreMark(source: source, index: index, certain: certain, earlier: doubts)
         let name = source.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
         notes.record(
             AuditRecord(kind: kind, time: time, index: index, actor: "", detail: "from the state of cluster \(name)"))
@@ -104,6 +106,10 @@ extension ClusterNotes {
             writer.write(mark.source)
             writer.write(mark.index)
             writer.write(mark.certain)
+            writer.writeList(mark.earlier) { writer, doubt in
+                writer.write(doubt.after)
+                writer.write(doubt.through)
+            }
         }
         writer.writeList(self.audit) { writer, record in
             writer.write(record.kind.rawValue)
@@ -143,7 +149,10 @@ extension ClusterNotes {
             let offset = reader.offset
             let certain: UInt64 = try reader.read()
             guard certain <= index else { throw .invalidValue(offset: offset, field: "mark") }
-            return RestoreMark(source: source, index: index, certain: certain)
+            let earlier = try reader.readList(limit: Limits.doubts) { reader throws(ByteError) in
+                RestoreMark.Doubt(after: try reader.read(), through: try reader.read())
+            }
+            return RestoreMark(source: source, index: index, certain: certain, earlier: earlier)
         }
         self.audit = try reader.readList(limit: Limits.auditRecords) { reader throws(ByteError) in
             AuditRecord(

@@ -22,6 +22,8 @@ package enum Limits {
     package static let textLength = 256
     /// Bytes of the JSON pointer and of the words of a problem.
     package static let problemLength = 512
+    /// Restores one after the other, each before the doubts of the one before are answered for.
+    package static let doubts = 16
     /// Records of what operators did to the cluster.
     package static let auditRecords = 64
     /// Commands of one batch.

@@ -97,6 +97,9 @@ extension Payload {
 }
 
 extension GlobalTransaction {
+    /// Bytes of its payloads, wherever they are.
+    var payloadLength: Int { self.branches.reduce(0) { $0 + $1.spec.payload.count } }
+
     /// Whether all of its payloads are in memory.
     package var isWhole: Bool { self.branches.allSatisfy { $0.spec.payload.bytes != nil } }
 

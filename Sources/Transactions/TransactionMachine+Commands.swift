@@ -92,6 +92,7 @@ extension TransactionMachine {
         self.transactions[transaction.gid] = transaction
         self.liveCount += 1
         self.liveBytes += transaction.estimatedLength
+        self.livePayload += transaction.payloadLength
     }
 
     private mutating func noteChange(of gid: Gid) {
@@ -120,14 +121,17 @@ extension TransactionMachine {
         }
         let wasFinished = self.transactions.values[position].state.isFinished
         let length = self.transactions.values[position].estimatedLength
+        let payloadLength = self.transactions.values[position].payloadLength
         let result = rule(&self.transactions.values[position])
         guard !wasFinished else { return result }
         self.noteChange(of: gid)
         self.liveBytes -= length
+        self.livePayload -= payloadLength
         if self.transactions.values[position].state.isFinished {
             self.liveCount -= 1
         } else {
             self.liveBytes += self.transactions.values[position].estimatedLength
+            self.livePayload += self.transactions.values[position].payloadLength
         }
         return result
     }

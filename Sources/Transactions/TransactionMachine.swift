@@ -17,6 +17,8 @@ package struct TransactionMachine: Sendable {
     package internal(set) var liveCount: Int
     /// About how many bytes they have.
     package internal(set) var liveBytes: Int
+    /// Bytes of their payloads, in memory or on the disk alone.
+    package internal(set) var livePayload: Int
     var sum: StateSum
     /// What the state knows of the cluster's own past.
     package internal(set) var notes: ClusterNotes
@@ -30,6 +32,7 @@ package struct TransactionMachine: Sendable {
         self.changed = []
         self.liveCount = 0
         self.liveBytes = 0
+        self.livePayload = 0
         self.sum = StateSum()
         self.notes = ClusterNotes()
         self.areNotesChanged = false
@@ -56,6 +59,7 @@ package struct TransactionMachine: Sendable {
         }
         self.liveCount = restoring.count
         self.liveBytes = restoring.reduce(0) { $0 + $1.estimatedLength }
+        self.livePayload = restoring.reduce(0) { $0 + $1.payloadLength }
         self.sum = StateSum(sum, of: restoring)
     }
 

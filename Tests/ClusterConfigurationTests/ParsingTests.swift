@@ -97,6 +97,7 @@ struct ParsingTests {
             max-connections = 6
             max-live-transactions = 7
             max-live-bytes = 9MiB
+            max-live-payload = 11MiB
             max-uncommitted = 8MiB
             retained-log = 3MiB
             max-waiting-requests = 9
@@ -130,6 +131,7 @@ struct ParsingTests {
         #expect(limits.maximumConnections == 6)
         #expect(limits.maximumLiveTransactions == 7)
         #expect(limits.maximumLiveBytes == 9 << 20)
+        #expect(limits.maximumLivePayload == 11 << 20)
         #expect(limits.maximumUncommitted == 8 << 20)
         #expect(limits.retainedLog == 3 << 20)
         #expect(limits.maximumWaitingRequests == 9)

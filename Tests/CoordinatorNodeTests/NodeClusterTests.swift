@@ -41,13 +41,13 @@ import Testing
         }
     }
 
-    @Test("Payloads that wait in memory are bounded: more is refused with 429, and taken once there is room")
-    func liveBytes() async throws {
+    @Test("Payloads of what isn't finished are bounded: more is refused with 429, and taken once there is room")
+    func livePayload() async throws {
         let answers = Locked(false)
         try await Participant.run { _ in
             .send(answers.withLock { $0 } ? Self.yes : "HTTP/1.1 503 Not Now\r\nContent-Length: 0\r\n\r\n")
         } _: { _, port in
-            let settings = ["limits.max-live-bytes=64KiB", "calls.retry-cap=200ms"]
+            let settings = ["limits.max-live-payload=64KiB", "calls.retry-cap=200ms"]
             try await NodeTestCluster.run(nodes: 1, settings: settings) { cluster in
                 try cluster.startAll()
                 _ = try await cluster.leader()

@@ -25,7 +25,7 @@ import Transactions
             appliedIndex: machine.appliedIndex, sum: changes.sum,
             notes: ClusterNotes().restored(
                 .restored, from: Self.source, at: machine.appliedIndex, certain: machine.appliedIndex - doubtful,
-                time: machine.logTime))
+                earlier: nil, time: machine.logTime))
         return fixture
     }
 
@@ -164,14 +164,27 @@ import Transactions
         #expect(fixture.due(gid) == ["b compensate"])
     }
 
-    @Test("What one restore has left in doubt stays so through the next")
-    func nested() {
+    @Test(
+        "What one restore has left in doubt stays so through the next; what was decided between them doesn't become so")
+    func nested() throws {
         func restore(_ notes: ClusterNotes, at index: UInt64, certain: UInt64) -> ClusterNotes {
-            notes.restored(.recovered, from: Self.source, at: index, certain: certain, time: .zero)
+            notes.restored(
+                .recovered, from: Self.source, at: index, certain: certain, earlier: notes.mark, time: .zero)
         }
-        let recovered = restore(ClusterNotes(), at: 20, certain: 10)
-        #expect(restore(recovered, at: 40, certain: 40).mark?.certain == 10)
-        #expect(restore(restore(ClusterNotes(), at: 20, certain: 20), at: 40, certain: 30).mark?.certain == 30)
+        let twice = restore(restore(ClusterNotes(), at: 20, certain: 10), at: 40, certain: 35)
+        let mark = try #require(twice.mark)
+        #expect(mark.certain == 35 && mark.earlier == [RestoreMark.Doubt(after: 10, through: 20)])
+        #expect(try ClusterNotes(decoding: twice.encoded()) == twice)
+        var fixture = Fixture()
+        for index in 1...38 {
+            let gid = Gid.test("t-\(index)")
+            fixture.apply(.saga("a", gid: gid), .abort(gid, reason: nil))
+        }
+        for (index, isHeld) in [(5, false), (11, true), (20, true), (21, false), (35, false), (36, true)] {
+            #expect(mark.holds(try #require(fixture.transaction(.test("t-\(index)")))) == isHeld, "\(index)")
+        }
+        let certain = restore(restore(ClusterNotes(), at: 20, certain: 20), at: 40, certain: 40)
+        #expect(certain.mark?.earlier.isEmpty == true)
     }
 
     @Test("Lifted once: what was held goes on at once, unknown is unknown again, and the audit says who and why")
@@ -221,7 +234,7 @@ import Transactions
     func bounds() {
         var notes = ClusterNotes()
         for index in 1...(UInt64(Limits.auditRecords) + 5) {
-            notes = notes.restored(.recovered, from: Self.source, at: index, certain: index, time: .zero)
+            notes = notes.restored(.recovered, from: Self.source, at: index, certain: index, earlier: nil, time: .zero)
         }
         #expect(notes.audit.count == Limits.auditRecords)
         #expect(notes.audit.first?.index == 6)

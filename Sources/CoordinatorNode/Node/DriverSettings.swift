@@ -13,6 +13,8 @@ struct DriverSettings: Sendable {
     /// Transactions that are not finished; a leader refuses new ones over it.
     var maximumLiveTransactions = 100_000
     var maximumLiveBytes = 256 << 20
+    /// Bytes of their payloads, wherever they are.
+    var maximumLivePayload = 4 << 30
     /// How often applied state goes to the disk while something changes.
     var checkpointInterval = TimeAmount.milliseconds(500)
     /// How often a request that found no leader looks again, beside being woken when one is known.

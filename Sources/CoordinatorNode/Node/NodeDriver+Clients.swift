@@ -41,7 +41,7 @@ extension NodeDriver {
     }
 
     /// What isn't known here may well be known to the cluster: the state is lost, or this node has joined and has none yet.
-    private var lacksState: Bool {
+    var lacksState: Bool {
         self.core.lacksState || (self.applier.applied == .zero && self.identity.founding == nil)
     }
 
@@ -165,12 +165,16 @@ extension NodeDriver {
         }
     }
 
+    private var holdsTooMuch: Bool {
+        self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
+            || self.applier.machine.livePayload >= self.settings.maximumLivePayload
+    }
+
     func isOverloaded(by command: Command) -> Bool {
         switch command {
         case .submit, .begin:
-            self.applier.machine.liveCount >= self.settings.maximumLiveTransactions
-                || self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
-        case .registerBranch: self.applier.machine.liveBytes >= self.settings.maximumLiveBytes
+            self.applier.machine.liveCount >= self.settings.maximumLiveTransactions || self.holdsTooMuch
+        case .registerBranch: self.holdsTooMuch
         case .commit, .abort, .branchResult, .attemptsFailed, .deadlineReached, .liftMark, .release, .raiseFormat: false
         #if NextFormat
             case .remark: false

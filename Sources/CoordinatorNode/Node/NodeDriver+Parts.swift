@@ -18,6 +18,8 @@ extension NodeDriver {
         let archive: ArchiveReader
         /// For lists, on other threads.
         let lists: ArchiveReader
+        /// For payloads that aren't in memory, on other threads.
+        let payloads: ArchiveReader
         let stateWriter: StateWriter
         let logWriter: LogWriter
         let branch: any BranchTransport
@@ -68,7 +70,7 @@ extension NodeDriver {
             stateIdentity: recovered.stateIdentity,
             reopenReaders: {
                 do throws(StateStoreError) {
-                    for reader in [parts.archive, parts.lists] { try reader.reopen() }
+                    for reader in [parts.archive, parts.lists, parts.payloads] { try reader.reopen() }
                 } catch {
                     parts.stateFailed(error)
                 }
@@ -102,13 +104,17 @@ extension NodeDriver {
                 callsPerTarget: configuration.limits.callWindow, callsInTotal: configuration.limits.callsInFlight),
             seed: .random(in: .min ... .max), logger: parts.logger,
             payloads: { call, done in
-                // Lists alone use this reader: it must not hold up what is applied.
                 NIOThreadPool.singleton.submit { _ in
                     do throws(StateStoreError) {
-                        done(try parts.lists.payload(of: call.gid, branch: call.branchID))
+                        done(try parts.payloads.payload(of: call.gid, branch: call.branchID))
                     } catch {
-                        if case .rot = error { stateFailed(error) }
-                        done(nil)
+                        switch error {
+                        case .sqlite, .rot: stateFailed(error)
+                        case _:
+                            parts.logger.warning(
+                                "A payload can't be read now", metadata: [LogKey.reason: "\(error)"])
+                            done(nil)
+                        }
                     }
                 }
             },
@@ -129,6 +135,7 @@ extension DriverSettings {
         self.maximumWaitingRequests = configuration.limits.maximumWaitingRequests
         self.maximumLiveTransactions = configuration.limits.maximumLiveTransactions
         self.maximumLiveBytes = configuration.limits.maximumLiveBytes
+        self.maximumLivePayload = configuration.limits.maximumLivePayload
     }
 }
 

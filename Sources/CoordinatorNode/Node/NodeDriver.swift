@@ -334,7 +334,7 @@ final class NodeDriver {
         self.vitals.firstIndex = self.core.base.index.next().rawValue
         self.vitals.liveTransactions = self.applier.machine.liveCount
         self.vitals.format = self.applier.machine.format
-        self.vitals.isIncomplete = self.core.lacksState || self.core.isRepairing
+        self.vitals.isIncomplete = self.lacksState || self.core.isRepairing
         self.board.vitals = self.vitals
     }
 

@@ -59,9 +59,11 @@ struct RunningNode: Sendable {
         }
         let archive: ArchiveReader
         let lists: ArchiveReader
+        let payloads: ArchiveReader
         do {
             archive = try ArchiveReader(path: statePath, identity: stateIdentity, onFailure: stateFailed)
             lists = try ArchiveReader(path: statePath, identity: stateIdentity, onFailure: stateFailed)
+            payloads = try ArchiveReader(path: statePath, identity: stateIdentity, onFailure: stateFailed)
         } catch {
             throw NodeError.state(error)
         }
@@ -96,7 +98,8 @@ struct RunningNode: Sendable {
         let mailbox = LoopMailbox<ClientRequest> { loop.execute { driverSlot.value?.scheduleTurn() } }
 
         let parts = NodeDriver.Parts(
-            recovered: recovered, archive: archive, lists: lists, stateWriter: stateWriter, logWriter: logWriter,
+            recovered: recovered, archive: archive, lists: lists, payloads: payloads, stateWriter: stateWriter,
+            logWriter: logWriter,
             branch: branch,
             mailbox: mailbox, board: board, configuration: configuration, logger: logger,
             fatal: endings.fatal, stateFailed: stateFailed,

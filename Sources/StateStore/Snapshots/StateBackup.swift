@@ -5,6 +5,17 @@ package import Transactions
 /// A backup: a copy of the applied state as one node had it, in a SQLite file of its own. Every row carries its checksum, and
 /// the first table says how many there are.
 package struct StateBackup: Hashable, Sendable {
+    /// The last entry that is known to have been committed, and the mark that stood there.
+    package struct Certain: Hashable, Sendable {
+        package let index: UInt64
+        package let mark: RestoreMark?
+
+        package init(index: UInt64, mark: RestoreMark?) {
+            self.index = index
+            self.mark = mark
+        }
+    }
+
     package let path: String
     /// Whose state it is.
     package let identity: StateIdentity
@@ -41,9 +52,9 @@ package struct StateBackup: Hashable, Sendable {
     /// - Parameters:
     ///   - target: the file to make; there must be none.
     ///   - kind: `.restored` or `.recovered`.
-    ///   - certain: the last entry that is known to have been committed, see `RestoreMark`; nil: all that it holds.
+    ///   - certain: what is known to have been committed, see `RestoreMark`; nil: all that it holds.
     package func restore(
-        to target: String, as identity: StateIdentity, _ kind: AuditRecord.Kind, certain: UInt64? = nil
+        to target: String, as identity: StateIdentity, _ kind: AuditRecord.Kind, certain: Certain? = nil
     ) throws(StateStoreError) {
         let source = try SnapshotFile(reading: self.path)
         let copy = try SnapshotFile(creating: target)
@@ -55,7 +66,8 @@ package struct StateBackup: Hashable, Sendable {
             if piece.count < SnapshotFile.pieceLength { break }
         }
         let notes = self.notes.restored(
-            kind, from: self.identity.clusterID, at: self.appliedIndex, certain: certain ?? self.appliedIndex,
+            kind, from: self.identity.clusterID, at: self.appliedIndex,
+            certain: certain?.index ?? self.appliedIndex, earlier: certain == nil ? self.notes.mark : certain?.mark,
             time: self.logTime)
         try StateSnapshot.rewriteMeta(of: target) { meta throws(StateStoreError) in
             meta.clusterID = identity.clusterID

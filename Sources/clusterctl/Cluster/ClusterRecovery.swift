@@ -53,9 +53,15 @@ struct ClusterRecovery: Sendable {
 
     private static func work(for node: ClusterConfiguration.Node) -> String { node.data + ".recovering" }
 
-    /// Whether an earlier run has made the new folder, and was cut off before that got the node's name.
+    /// Whether an earlier run has given the old folder another name, and was cut off before the new one got the node's.
     static func isCutOff(_ node: ClusterConfiguration.Node) -> Bool {
-        access(node.data, F_OK) != 0 && access(FilePath.join(Self.work(for: node), "data"), F_OK) == 0
+        guard access(node.data, F_OK) != 0, let kept = Folders.note(in: Self.noteOfKept(node)) else { return false }
+        return access(kept, F_OK) == 0 && access(FilePath.join(Self.work(for: node), "data"), F_OK) == 0
+    }
+
+    /// Says which name the old folder gets; written before it does.
+    private static func noteOfKept(_ node: ClusterConfiguration.Node) -> String {
+        FilePath.join(Self.work(for: node), "kept-as")
     }
 
     private func finishEarlierRun() throws(StoreError) -> Report? {
@@ -104,11 +110,12 @@ struct ClusterRecovery: Sendable {
                 try backup.restore(to: self.made, as: identity, .recovered, certain: certain)
             }
             let kept = self.keptName(isNew: true)
+            try Folders.note(kept, in: Self.noteOfKept(self.node))
             try Folders.rename(self.node.data, to: kept)
             try Folders.rename(self.made, to: self.node.data)
             try Folders.remove(self.work)
             let mark = RestoreMark(
-                source: reader.identity.clusterID.bytes, index: backup.appliedIndex, certain: certain)
+                source: reader.identity.clusterID.bytes, index: backup.appliedIndex, certain: certain.index)
             return self.report(clusterID, mark, kept: kept)
         } catch {
             // The new folder is whole once the old one has another name: the next run finishes the work.
@@ -125,7 +132,7 @@ struct ClusterRecovery: Sendable {
 
     /// The node's state with everything that its log holds: a copy, since the folder itself stays as it is.
     /// - Returns: that, and through which entry it is certainly what a majority had.
-    private func bringToTheEnd(_ reader: OfflineLogReader) throws(StoreError) -> (StateBackup, certain: UInt64) {
+    private func bringToTheEnd(_ reader: OfflineLogReader) throws(StoreError) -> (StateBackup, StateBackup.Certain) {
         let identity = StateIdentity(reader.identity)
         let path = FilePath.join(self.work, DataFolder.Names.state)
         do throws(StateStoreError) {
@@ -142,10 +149,10 @@ struct ClusterRecovery: Sendable {
 
     /// Only what was committed is ever applied. Of entries behind that it isn't known, but a majority may have had them: what
     /// they decided stays, and is held.
-    /// - Returns: through which entry the state went before.
+    /// - Returns: through which entry the state went before, with the mark that stood there.
     private func apply(
         _ stored: RecoveredLog, to path: String, _ identity: StateIdentity
-    ) throws(StateStoreError) -> UInt64 {
+    ) throws(StateStoreError) -> StateBackup.Certain {
         let database = try StateDatabase.open(path: path, identity: identity)
         try database.verify()
         let state = try database.load()
@@ -167,7 +174,7 @@ struct ClusterRecovery: Sendable {
                 machine.takeChanges(), appliedIndex: last.index.rawValue, appliedTerm: last.term.rawValue,
                 logTime: machine.logTime))
         _ = try database.sync()
-        return state.appliedIndex
+        return StateBackup.Certain(index: state.appliedIndex, mark: state.notes.mark)
     }
 
     /// The log whose entries follow the state.

@@ -23,6 +23,22 @@ enum Folders {
         try Self.syncParent(of: name)
     }
 
+    /// Writes a line into a file of its own, for good.
+    static func note(_ line: String, in path: String) throws(StoreError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .io(errno: errno, call: "open", path: path) }
+        defer { close(descriptor) }
+        let bytes = Array(line.utf8)
+        guard write(descriptor, bytes, bytes.count) == bytes.count else {
+            throw .io(errno: errno, call: "write", path: path)
+        }
+        guard fsync(descriptor) == 0 else { throw .io(errno: errno, call: "fsync", path: path) }
+        try Self.syncParent(of: path)
+    }
+
+    /// Such a line; nil if there is none.
+    static func note(in path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
+
     private static func syncParent(of name: String) throws(StoreError) {
         let parent = FilePath.folder(of: name)
         let descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -14,7 +14,7 @@ extension StateBackup {
 
     /// Puts it into a folder that is being made, as the applied state of the folder's node.
     func restore(
-        to folder: String, as identity: StoreIdentity, _ kind: AuditRecord.Kind, certain: UInt64? = nil
+        to folder: String, as identity: StoreIdentity, _ kind: AuditRecord.Kind, certain: Certain? = nil
     ) throws(StoreError) {
         do throws(StateStoreError) {
             try self.restore(

@@ -15,14 +15,26 @@ package final class UnreadAnswers: ChannelInboundHandler, RemovableChannelHandle
         self.timeout = TimeAmount(timeout)
     }
 
-    /// A full buffer says that nobody has read for a while; one that has room again, that somebody does.
+    private var waiting = 0
+
+    /// A full buffer says that nobody has read for a while; one that has room again, or gets shorter, that somebody does.
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.timer?.cancel()
-        self.timer =
-            context.channel.isWritable
-            ? nil
-            : context.eventLoop.assumeIsolated().scheduleTask(in: self.timeout) { context.close(promise: nil) }
+        self.timer = nil
+        if !context.channel.isWritable { self.watch(context) }
         context.fireChannelWritabilityChanged()
+    }
+
+    private func watch(_ context: ChannelHandlerContext) {
+        self.waiting = Self.unread(context)
+        self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: self.timeout) {
+            if Self.unread(context) < self.waiting { self.watch(context) } else { context.close(promise: nil) }
+        }
+    }
+
+    /// Bytes of answers that the client hasn't taken.
+    private static func unread(_ context: ChannelHandlerContext) -> Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
