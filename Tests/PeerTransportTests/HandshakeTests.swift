@@ -39,6 +39,20 @@ import Testing
         self.conclude(kind, message.encoded)
     }
 
+    /// What two nodes come to when the second one connects to the first.
+    private static func met(
+        _ one: PeerIdentity, _ two: PeerIdentity
+    ) -> (answer: Handshake.Action, conclusion: Handshake.Action) {
+        var accepting = Handshake(accepting: one)
+        _ = accepting.connected()
+        let hello = HandshakeMessage.hello(two, target: one.node).encoded
+        let answer = accepting.received(self.frame(.hello, hello), directory: self.directory)
+        var connecting = Handshake(connecting: two, to: one.node)
+        _ = connecting.connected()
+        let welcome = HandshakeMessage.welcome(one).encoded
+        return (answer, connecting.received(self.frame(.welcome, welcome), directory: self.directory))
+    }
+
     @Test func goodHelloAndGoodWelcome() {
         #expect(Self.answer(Self.two) == .establish(Self.two, answer: .welcome(Self.one), isFirstUse: false))
         #expect(
@@ -110,23 +124,13 @@ import Testing
                 cluster: TestNode.cluster, node: node, storage: TestNode.storage(of: node), listing: 0,
                 founding: founding)
         }
-        func met(_ one: PeerIdentity, _ two: PeerIdentity) -> (answer: Handshake.Action, conclusion: Handshake.Action) {
-            var accepting = Handshake(accepting: one)
-            _ = accepting.connected()
-            let hello = HandshakeMessage.hello(two, target: one.node).encoded
-            let answer = accepting.received(Self.frame(.hello, hello), directory: Self.directory)
-            var connecting = Handshake(connecting: two, to: one.node)
-            _ = connecting.connected()
-            let welcome = HandshakeMessage.welcome(one).encoded
-            return (answer, connecting.received(Self.frame(.welcome, welcome), directory: Self.directory))
-        }
         let one = identity("n1", founding: 7)
-        #expect(met(one, identity("n2", founding: 8)).answer == .refuse(.otherBeginning("n2")))
-        #expect(met(one, identity("n2", founding: 8)).conclusion == .reject(.otherBeginning("n1")))
-        #expect(met(one, identity("n2", founding: 0)).answer == .refuse(.otherBeginning("n2")))
+        #expect(Self.met(one, identity("n2", founding: 8)).answer == .refuse(.otherBeginning("n2")))
+        #expect(Self.met(one, identity("n2", founding: 8)).conclusion == .reject(.otherBeginning("n1")))
+        #expect(Self.met(one, identity("n2", founding: 0)).answer == .refuse(.otherBeginning("n2")))
         for two in [identity("n2", founding: 7), identity("n2", founding: nil)] {
-            #expect(met(one, two).answer == .establish(two, answer: .welcome(one), isFirstUse: false))
-            #expect(met(one, two).conclusion == .establish(one, answer: nil, isFirstUse: false))
+            #expect(Self.met(one, two).answer == .establish(two, answer: .welcome(one), isFirstUse: false))
+            #expect(Self.met(one, two).conclusion == .establish(one, answer: nil, isFirstUse: false))
         }
     }
 
@@ -137,28 +141,18 @@ import Testing
                 cluster: TestNode.cluster, node: node, storage: TestNode.storage(of: node),
                 knows: FormatLevel(rawValue: knows), uses: FormatLevel(rawValue: uses))
         }
-        func met(_ one: PeerIdentity, _ two: PeerIdentity) -> (answer: Handshake.Action, conclusion: Handshake.Action) {
-            var accepting = Handshake(accepting: one)
-            _ = accepting.connected()
-            let hello = HandshakeMessage.hello(two, target: one.node).encoded
-            let answer = accepting.received(Self.frame(.hello, hello), directory: Self.directory)
-            var connecting = Handshake(connecting: two, to: one.node)
-            _ = connecting.connected()
-            let welcome = HandshakeMessage.welcome(one).encoded
-            return (answer, connecting.received(Self.frame(.welcome, welcome), directory: Self.directory))
-        }
         let (first, second) = (identity("n1", knows: 1, uses: 1), identity("n2", knows: 2, uses: 1))
-        #expect(met(first, second).answer == .establish(second, answer: .welcome(first), isFirstUse: false))
-        #expect(met(first, second).conclusion == .establish(first, answer: nil, isFirstUse: false))
+        #expect(Self.met(first, second).answer == .establish(second, answer: .welcome(first), isFirstUse: false))
+        #expect(Self.met(first, second).conclusion == .establish(first, answer: nil, isFirstUse: false))
         // Whichever side is too old, both are told that it is.
         let raised = identity("n2", knows: 2, uses: 2)
         let old = Refusal.outdated("n1", knows: .first, uses: FormatLevel(rawValue: 2))
-        #expect(met(first, raised).answer == .refuse(old))
-        #expect(met(first, raised).conclusion == .reject(old))
+        #expect(Self.met(first, raised).answer == .refuse(old))
+        #expect(Self.met(first, raised).conclusion == .reject(old))
         let (newer, older) = (identity("n1", knows: 2, uses: 2), identity("n2", knows: 1, uses: 1))
         let other = Refusal.outdated("n2", knows: .first, uses: FormatLevel(rawValue: 2))
-        #expect(met(newer, older).answer == .refuse(other))
-        #expect(met(newer, older).conclusion == .reject(other))
+        #expect(Self.met(newer, older).answer == .refuse(other))
+        #expect(Self.met(newer, older).conclusion == .reject(other))
     }
 
     @Test("What a program of a later format adds to its hello is read over; of this one's nothing may be left")

@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import CoordinatorClient
-import Foundation
 
 /// Shows what operators did to the cluster.
 struct Audit: ClusterCommand {
@@ -61,18 +60,14 @@ struct LiftRestoreMark: ClusterCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .long, help: "Why that is right.")
-    var reason: String
-
-    @Option(name: .long, help: "Who says so. Default: the name of the login.")
-    var actor: String?
+    @OptionGroup var answering: AnsweringOptions
 
     func run() async throws {
         let context = try ClusterContext(self.common)
-        let actor = self.actor ?? ProcessInfo.processInfo.userName
         let lift = try await context.withClient { client throws(CommandFailure) in
             do throws(CoordinatorClientError) {
-                return try await client.liftRestoreMark(reason: self.reason, actor: actor)
+                return try await client.liftRestoreMark(
+                    reason: self.answering.reason, actor: self.answering.actor)
             } catch {
                 throw CommandFailure(error)
             }

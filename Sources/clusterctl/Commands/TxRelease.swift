@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import CoordinatorClient
-import Foundation
 
 /// Lets one transaction go on that a restore holds.
 struct TxRelease: ClusterCommand {
@@ -25,18 +24,13 @@ struct TxRelease: ClusterCommand {
     @Argument(help: "The transaction's id.")
     var gid: String
 
-    @Option(name: .long, help: "Why that is right.")
-    var reason: String
-
-    @Option(name: .long, help: "Who says so. Default: the name of the login.")
-    var actor: String?
+    @OptionGroup var answering: AnsweringOptions
 
     func run() async throws {
         let context = try ClusterContext(self.common)
-        let actor = self.actor ?? ProcessInfo.processInfo.userName
         let transaction = try await context.withClient { client throws(CommandFailure) in
             do throws(CoordinatorClientError) {
-                return try await client.release(self.gid, reason: self.reason, actor: actor)
+                return try await client.release(self.gid, reason: self.answering.reason, actor: self.answering.actor)
             } catch {
                 guard error.code == .notFound else { throw CommandFailure(error) }
                 throw CommandFailure(error, status: .failure, message: "there is no transaction \(self.gid)")

@@ -10,12 +10,12 @@ package final class UnreadAnswers: ChannelInboundHandler, RemovableChannelHandle
 
     private let timeout: TimeAmount
     private var timer: Scheduled<Void>?
+    /// Bytes that nobody had read when the timer was set.
+    private var waiting = 0
 
     package init(timeout: Duration) {
         self.timeout = TimeAmount(timeout)
     }
-
-    private var waiting = 0
 
     /// A full buffer says that nobody has read for a while; one that has room again, or gets shorter, that somebody does.
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
